@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP_DB_H
+#define SKEP_DB_H
+
+#include <skep/status.h>
+#include <skep/value.h>
+
+/** An embedded SQL database that many threads write at once, each in its own durable transaction.
+ *
+ *  Threads: a skep_db and a skep_cancel are shared. A skep_tx and its skep_rows are thread-bound:
+ *  they belong to the thread that runs the transaction function, and end with it.
+ *
+ *  The contract of a transaction function `fn(tx, arg)`:
+ *    - It may run in any thread and more than once; only its last run counts. skep_tx_attempt()
+ *      tells which run this is.
+ *    - It touches nothing but `tx` and `arg`, and resets what it writes to `arg` at its start.
+ *    - It takes no lock that any caller of skep_write() on this database holds.
+ *    - It uses no thread-locals or thread-bound runtime, does not longjmp, throw or exit its
+ *      thread, and does not call skep on the same database except through `tx`.
+ *    - It returns a negative value to roll back: a code that skep gave it, or one of its own at
+ *      SKEP_EUSER or below. Both come out of skep_write() unchanged. Zero or more commits, and
+ *      comes out unchanged too.
+ *  Once it has begun, its caller waits for it; then the caller's deadline ends its SQL, not the wait.
+ *
+ *  Limits: SQL text 1 MB, one value 1 GB, SKEP_DB_VALUES_MAX values a statement.
+ */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct skep_db skep_db;
+typedef struct skep_tx skep_tx;
+typedef struct skep_rows skep_rows;
+typedef struct skep_cancel skep_cancel;
+
+#define SKEP_DB_VALUES_MAX 250000 /**< parameters of one statement */
+#define SKEP_DB_READERS_MAX 1024  /**< reading connections of one database */
+#define SKEP_DB_GROUP_MAX 256     /**< transactions that may share one commit */
+
+/** What an acknowledged write survives. */
+typedef enum skep_sync {
+    SKEP_SYNC_DEFAULT = 0, /**< FULL */
+    SKEP_SYNC_FULL = 1,    /**< a power cut loses no acknowledged commit */
+    SKEP_SYNC_NORMAL = 2   /**< a power cut may lose the newest commits, never leave a hole; a
+                                killed process loses none */
+} skep_sync;
+
+enum {
+    SKEP_DB_READONLY = 1u << 0,   /**< reads only; leaves the file and its -wal as they are */
+    SKEP_DB_MUST_EXIST = 1u << 1, /**< SKEP_ENOTFOUND instead of creating the file */
+    SKEP_DB_FOREIGN = 1u << 2     /**< the file belongs to another program: its journal mode stays
+                                       as it is (writing then needs WAL or has no group commit) */
+};
+
+/** Zero means the default for each field. */
+typedef struct skep_db_opts {
+    uint32_t size;             /**< sizeof(skep_db_opts); SKEP_DB_OPTS_INIT sets it */
+    uint32_t flags;            /**< SKEP_DB_… */
+    uint32_t synchronous;      /**< skep_sync */
+    uint32_t readers;          /**< most reading connections; 10 */
+    int64_t read_wait_ms;      /**< wait for a free reading connection; 5000 */
+    int64_t busy_timeout_ms;   /**< wait for another process's write lock; 5000 */
+    int64_t close_timeout_ms;  /**< skep_db_close() waits so long for running calls; 10000 */
+    uint64_t cache_bytes;      /**< page cache, shared out over all connections; 64 MiB */
+    uint32_t checkpoint_pages; /**< WAL length in pages that starts a checkpoint; 1000 */
+    uint32_t group_max;        /**< transactions that may share a commit; 256 */
+} skep_db_opts;
+
+#ifdef __cplusplus
+#define SKEP_DB_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_db_opts)), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#else
+#define SKEP_DB_OPTS_INIT {.size = (uint32_t)sizeof(skep_db_opts)}
+#endif
+
+/** Open or create the SQLite database at `path`; `opts` may be NULL. The caller owns `*out`.
+ *  Sets WAL mode, foreign keys, durability and limits, and reads each back. A file that is no
+ *  database is SKEP_ECORRUPT, a directory or device SKEP_EINVALID, no permission SKEP_EDENIED. */
+SKEP_API int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out) SKEP_CHECK;
+
+/** Refuse new calls, wait for those that run (close_timeout_ms), answer those that queue, write
+ *  the WAL back, close. Always consumes `db`, also when it fails: SKEP_ETIMEOUT says that a
+ *  transaction function is still running, and the memory goes when that returns. Accepts NULL. */
+SKEP_API int skep_db_close(skep_db *db);
+
+typedef int skep_tx_fn(skep_tx *tx, void *arg);
+
+/** Run `fn` in its own durable write transaction and return what it returned. Concurrent calls
+ *  share a commit; a call that fails rolls back alone. */
+SKEP_API int skep_write(skep_db *db, skep_tx_fn *fn, void *arg) SKEP_CHECK;
+
+/** Run `fn` on a snapshot of the database: all its queries see the same commit. It cannot write
+ *  (SKEP_EREADONLY). Reads never wait for writes. */
+SKEP_API int skep_read(skep_db *db, skep_tx_fn *fn, void *arg) SKEP_CHECK;
+
+enum {
+    SKEP_CALL_OWN_THREAD = 1u << 0, /**< write: run `fn` in the calling thread, in a group of one */
+    SKEP_CALL_SINGLE = 1u << 1,     /**< read: `fn` runs one statement; saves BEGIN and COMMIT. A
+                                         second statement is SKEP_EMISUSE */
+    SKEP_CALL_REMOTE = 1u << 2      /**< write: answer when the commit is durable elsewhere too; needs
+                                         an acknowledgement gate (skep/sys/db_hooks.h) */
+};
+
+/** Zero means the default for each field. */
+typedef struct skep_call_opts {
+    uint32_t size;       /**< sizeof(skep_call_opts); SKEP_CALL_OPTS_INIT sets it */
+    uint32_t flags;      /**< SKEP_CALL_… */
+    int64_t timeout_ms;  /**< deadline of queueing and SQL together; 0: none for writes, read_wait_ms
+                              for a reader's wait; negative: none */
+    skep_cancel *cancel; /**< borrowed until the call returns; may be NULL */
+} skep_call_opts;
+
+#ifdef __cplusplus
+#define SKEP_CALL_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_call_opts)), 0, 0, nullptr}
+#else
+#define SKEP_CALL_OPTS_INIT {.size = (uint32_t)sizeof(skep_call_opts)}
+#endif
+
+SKEP_API int skep_write_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+    SKEP_CHECK;
+SKEP_API int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+    SKEP_CHECK;
+
+/** A switch that ends waiting and running calls with SKEP_ECANCELLED. Fire it from any thread (not
+ *  from a signal handler); it stays fired. Free it after the last call that names it returned. */
+SKEP_API int skep_cancel_new(skep_cancel **out) SKEP_CHECK;
+SKEP_API void skep_cancel_fire(skep_cancel *cancel);
+SKEP_API void skep_cancel_free(skep_cancel *cancel);
+
+/** Run one statement; rows that it returns are passed over. `n` values are bound to its
+ *  parameters in order: fewer or more than it has is SKEP_EINVALID, so is text after the statement.
+ *  `sql` is NUL-terminated; statements are cached, by its address first. */
+SKEP_API int skep_exec_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n) SKEP_CHECK;
+
+/** Start one statement that returns rows. `*out` is borrowed from `tx`: close it when done; what is
+ *  left open is closed when the transaction function returns. Values are bound by copy of the
+ *  pointers: text and blobs must stay unchanged until the rows are closed. */
+SKEP_API int skep_query_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n,
+                          skep_rows **out) SKEP_CHECK;
+
+/** Step to the next row: 1 a row, 0 the end, negative an error (then the rows are closed). */
+SKEP_API int skep_next(skep_rows *rows) SKEP_CHECK;
+
+/** Accepts NULL. `rows` is not to be used afterwards. */
+SKEP_API void skep_rows_close(skep_rows *rows);
+
+/** Columns of the present row, counted from 0. Wrong type or index gives 0, 0.0, an empty slice;
+ *  numbers convert as SQLite's CAST does. Text is also NUL-terminated. Slices are borrowed until the
+ *  next skep_next() or skep_rows_close(). */
+SKEP_API int skep_columns(const skep_rows *rows);
+SKEP_API const char *skep_column_name(skep_rows *rows, int column);
+SKEP_API int skep_column_type(skep_rows *rows, int column); /**< skep_type */
+SKEP_API int64_t skep_column_int(skep_rows *rows, int column);
+SKEP_API double skep_column_real(skep_rows *rows, int column);
+SKEP_API skep_slice skep_column_text(skep_rows *rows, int column);
+SKEP_API skep_slice skep_column_blob(skep_rows *rows, int column);
+SKEP_API skep_value skep_column_value(skep_rows *rows, int column);
+
+/** 1 in the first run of this transaction function, 2 when it is run again, and so on. */
+SKEP_API int skep_tx_attempt(const skep_tx *tx);
+/** Rows changed by the last INSERT, UPDATE or DELETE of this call; 0 before the first. */
+SKEP_API int64_t skep_tx_changes(const skep_tx *tx);
+/** Rowid of the last row inserted by this call; 0 before the first. */
+SKEP_API int64_t skep_tx_last_rowid(const skep_tx *tx);
+
+/** What the database has done since it was opened, and how it stands. */
+typedef struct skep_db_stats {
+    uint32_t size;             /**< set by the caller: sizeof(skep_db_stats) */
+    uint32_t poisoned;         /**< 1: writes are refused with SKEP_EPOISONED until reopened */
+    uint64_t writes;           /**< write calls committed */
+    uint64_t writes_failed;    /**< write calls rolled back or refused */
+    uint64_t groups;           /**< commits that those calls shared */
+    uint64_t reruns;           /**< transaction functions run again because a sibling took the group down */
+    uint64_t reads;            /**< read calls done */
+    uint64_t readers_open;     /**< reading connections open now */
+    uint64_t readers_busy;     /**< of these, lent out now */
+    uint64_t checkpoints;      /**< checkpoint passes done */
+    uint64_t wal_pages;        /**< pages in the WAL after the last commit */
+    uint64_t commit_p50_ns;    /**< time of COMMIT, fsync included: median */
+    uint64_t commit_p999_ns;   /**< 99.9th percentile */
+    uint64_t write_p50_ns;     /**< time of a write call, queueing included: median */
+    uint64_t write_p999_ns;    /**< 99.9th percentile */
+    uint64_t write_max_ns;     /**< worst */
+} skep_db_stats;
+
+SKEP_API int skep_db_get_stats(skep_db *db, skep_db_stats *out) SKEP_CHECK;
+
+/** What the file is. Text fields are NUL-terminated and cut to fit. */
+typedef struct skep_db_info {
+    uint32_t size;            /**< set by the caller: sizeof(skep_db_info) */
+    uint32_t page_size;       /**< bytes */
+    uint64_t pages;           /**< of the database, as the present snapshot sees it */
+    uint64_t free_pages;      /**< of these, on the freelist */
+    uint64_t bytes;           /**< of the database file */
+    uint64_t wal_bytes;       /**< of the -wal file, 0 if there is none */
+    uint32_t encrypted;       /**< 1: opened with a key */
+    uint32_t reserved;
+    char journal_mode[16];    /**< "wal", "delete", … */
+    char synchronous[16];     /**< "full", "normal", …: of this handle's writer; not stored in the file */
+    char sqlite_version[32];  /**< of the SQLite inside skep */
+    char path[4096];          /**< absolute */
+} skep_db_info;
+
+SKEP_API int skep_db_get_info(skep_db *db, skep_db_info *out) SKEP_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+/** skep_exec(tx, "UPDATE t SET a=? WHERE id=?", SKEP_V(a), SKEP_V(id));
+ *  skep_query(tx, &rows, "SELECT a FROM t WHERE id=?", SKEP_V(id));  zero values are fine too. */
+#ifdef __cplusplus
+template <class... Values> int skep_exec(skep_tx *tx, const char *sql, const Values &...values)
+{
+    const skep_value v[sizeof...(values) + 1] = {values..., skep_null()};
+    return skep_exec_v(tx, sql, v, sizeof...(values));
+}
+template <class... Values>
+int skep_query(skep_tx *tx, skep_rows **out, const char *sql, const Values &...values)
+{
+    const skep_value v[sizeof...(values) + 1] = {values..., skep_null()};
+    return skep_query_v(tx, sql, v, sizeof...(values), out);
+}
+#else
+#define SKEP__VALUES(...) ((const skep_value[]){__VA_ARGS__})
+#define SKEP__COUNT(...) (sizeof(SKEP__VALUES(__VA_ARGS__)) / sizeof(skep_value) - 1)
+#define SKEP__EXEC(tx, sql, ...)                                                                   \
+    skep_exec_v((tx), (sql), SKEP__VALUES(__VA_ARGS__), SKEP__COUNT(__VA_ARGS__))
+#define SKEP__QUERY(tx, out, sql, ...)                                                             \
+    skep_query_v((tx), (sql), SKEP__VALUES(__VA_ARGS__), SKEP__COUNT(__VA_ARGS__), (out))
+#define skep_exec(...) SKEP__EXEC(__VA_ARGS__, skep_null())
+#define skep_query(...) SKEP__QUERY(__VA_ARGS__, skep_null())
+#endif
+
+#endif
