@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP__OS_CALLS_H
+#define SKEP__OS_CALLS_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+/* The system calls of this room in one table, so that tests can stand in front of the kernel: fail a
+ * call, shorten a write, keep what a power cut would lose. As in the manual pages: -1 (or NULL) and
+ * errno. */
+typedef struct skep__os_calls {
+    int (*open)(const char *path, int flags, mode_t mode);
+    ssize_t (*read)(int fd, void *data, size_t len);
+    ssize_t (*write)(int fd, const void *data, size_t len);
+    int (*fsync)(int fd);
+    int (*close)(int fd);
+    int (*stat)(const char *path, struct stat *out);
+    int (*fstat)(int fd, struct stat *out);
+    int (*statvfs)(const char *path, struct statvfs *out);
+    char *(*realpath)(const char *path, char *out);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+} skep__os_calls;
+
+extern const skep__os_calls skep__os_kernel; /* the calls themselves */
+
+#ifdef SKEP_TEST_BUILD
+/* What the room uses from now on; NULL: skep__os_kernel. Borrowed. Threads: one at a time. */
+void skep__os_set_calls(const skep__os_calls *calls);
+const skep__os_calls *skep__os(void);
+#else
+#define skep__os() (&skep__os_kernel)
+#endif
+
+#endif

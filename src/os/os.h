@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP__OS_OS_H
+#define SKEP__OS_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* Files, with the discipline that a power cut asks for. Every failure names the path and carries
+ * errno. Threads: shared, there is no state.
+ *
+ * The files of a database do not come through here: SQLite has its own VFS. */
+
+typedef enum skep__file_type {
+    SKEP__FILE_REGULAR = 0,
+    SKEP__FILE_DIRECTORY = 1,
+    SKEP__FILE_FIFO = 2,
+    SKEP__FILE_SOCKET = 3,
+    SKEP__FILE_DEVICE = 4
+} skep__file_type;
+
+typedef struct skep__file_info {
+    skep__file_type type;
+    uint32_t mode;    /* permission bits */
+    uint64_t size;    /* bytes */
+    int64_t mtime_ns; /* UTC, since 1970 */
+    uint64_t device;  /* with inode: which file it is, whatever its name */
+    uint64_t inode;
+} skep__file_info;
+
+/* Follows symbolic links. SKEP_ENOTFOUND if there is no such file. */
+int skep__os_stat(const char *path, skep__file_info *out) SKEP_CHECK;
+
+/* The absolute path without symbolic links. The last part need not exist; its directory must.
+ * SKEP_ELIMIT if it does not fit in `size` bytes. */
+int skep__os_full_path(const char *path, char *out, size_t size) SKEP_CHECK;
+
+/* Bytes that this process may still fill on the file system of `path`. */
+int skep__os_free_bytes(const char *path, uint64_t *out) SKEP_CHECK;
+
+/* Append the whole file to `out`; its ceiling is the file's. */
+int skep__os_read_file(const char *path, skep__buf *out) SKEP_CHECK;
+
+/* Replace the file, mode 0600: after a crash at any time it has its old contents or `data`, whole.
+ * When this returns success it is durable. A failure leaves the old contents, except that one of the
+ * directory's sync (outcome unknown) may leave either. */
+int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
+
+#endif
