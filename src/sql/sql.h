@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP__SQL_SQL_H
+#define SKEP__SQL_SQL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <skep/db.h>
+
+#include "base/err.h"
+#include "sql/sql_limits.h"
+
+/* One SQL connection, whatever engine is behind it, and its statement cache.
+ *
+ * The front (conn.c, stmt_cache.c) checks arguments, keeps statements and tells the rules of the
+ * API; a driver (sqlite.c) is thin and assumes clean input.
+ *
+ * Threads: a connection is used by one thread at a time, except where a function says otherwise.
+ */
+
+typedef struct skep__conn skep__conn;
+typedef struct skep_rows skep__stmt; /* a statement that runs is what the API calls rows */
+
+/* What ends the SQL of the call that uses the connection; NULL where nothing does. */
+typedef struct skep__limit {
+    uint64_t deadline_ns; /* 0: none */
+    const skep_cancel *cancel;
+    const _Atomic uint32_t *abort; /* set: the database closes */
+} skep__limit;
+
+/* Who the connection is for. */
+typedef enum skep__conn_role {
+    SKEP__CONN_WRITER,
+    SKEP__CONN_READER,
+    SKEP__CONN_CHECKPOINTER
+} skep__conn_role;
+
+typedef struct skep__conn_opts {
+    const char *path;
+    skep__conn_role role;
+    bool create;        /* make the file if it is not there */
+    bool readonly;      /* the file must not change, not even by closing it */
+    bool foreign;       /* keep the journal mode that the file has */
+    bool keep_wal;      /* readonly: there is a -wal, which stays as it is */
+    skep_sync synchronous;
+    int64_t busy_timeout_ms;
+    uint64_t cache_bytes;
+} skep__conn_opts;
+
+/* Transaction control, prepared once. */
+typedef enum skep__control {
+    SKEP__BEGIN_READ,
+    SKEP__BEGIN_WRITE,
+    SKEP__COMMIT,
+    SKEP__ROLLBACK,
+    SKEP__SAVEPOINT,
+    SKEP__RELEASE_SAVEPOINT,
+    SKEP__ROLLBACK_TO,
+    SKEP__CONTROLS
+} skep__control;
+
+typedef struct skep__conn_info {
+    uint32_t page_size;
+    uint64_t pages;
+    uint64_t free_pages;
+    char journal_mode[16];
+    char synchronous[16];
+} skep__conn_info;
+
+struct skep__driver {
+    const char *name;
+    int (*open)(const skep__conn_opts *opts, skep__conn **out);
+    int (*close)(skep__conn *conn); /* always frees */
+
+    /* `out` gets a statement with `sql` copied; text after it is INVALID. */
+    int (*prepare)(skep__conn *conn, const char *sql, size_t len, skep__stmt **out);
+    void (*finalize)(skep__stmt *stmt);
+    int (*bind)(skep__stmt *stmt, const skep_value *v, size_t n);
+    int (*step)(skep__stmt *stmt); /* 1 a row, 0 the end */
+    void (*reset)(skep__stmt *stmt);
+
+    int (*columns)(const skep__stmt *stmt);
+    const char *(*column_name)(skep__stmt *stmt, int column);
+    int (*column_type)(skep__stmt *stmt, int column);
+    int64_t (*column_int)(skep__stmt *stmt, int column);
+    double (*column_real)(skep__stmt *stmt, int column);
+    skep_slice (*column_bytes)(skep__stmt *stmt, int column, skep_type as);
+
+    int (*control)(skep__conn *conn, skep__control what);
+    bool (*in_tx)(const skep__conn *conn);
+    /* Foreign key violations that wait for the end of the transaction. */
+    bool (*fk_pending)(skep__conn *conn);
+    /* A new call begins: what the engine remembers of the last one is not its. */
+    void (*call_begin)(skep__conn *conn);
+    /* It ends: undo settings that it was allowed to make. */
+    int (*call_end)(skep__conn *conn);
+    int64_t (*changes)(skep__conn *conn); /* of the last statement that changed rows, in this call */
+    int64_t (*last_rowid)(skep__conn *conn);
+    /* From any thread while the connection is open; never on a writer. */
+    void (*interrupt)(skep__conn *conn);
+    /* One PASSIVE pass: pages in the WAL, and of these not yet in the database. */
+    int (*checkpoint)(skep__conn *conn, uint64_t *pages, uint64_t *left);
+    uint64_t (*wal_pages)(const skep__conn *conn); /* after the last commit of this connection */
+    int (*info)(skep__conn *conn, skep__conn_info *out);
+};
+typedef struct skep__driver skep__driver;
+
+extern const skep__driver skep__sqlite_driver;
+
+typedef struct skep__stmt_cache {
+    struct {
+        const char *address;
+        skep__stmt *stmt;
+    } by_address[SKEP__SQL_CACHE_BUCKETS];
+    skep__stmt *by_text[SKEP__SQL_CACHE_BUCKETS];
+    skep__stmt *newest; /* in order of use */
+    skep__stmt *oldest;
+    size_t count;
+} skep__stmt_cache;
+
+/* First member of every driver's connection. */
+struct skep__conn {
+    const skep__driver *driver;
+    const skep__limit *limit; /* of the present call; set by its user, read by the engine */
+    skep__stmt_cache cache;
+    /* The last failure was of a sync: what it was to make durable may or may not be. */
+    bool sync_failed;
+};
+
+/* First member of every driver's statement. */
+struct skep_rows {
+    skep__conn *conn;
+    char *sql;
+    size_t len;
+    uint64_t hash;
+    bool cached;
+    bool busy; /* lent out */
+    bool used; /* since the cache last looked for something to drop */
+    bool has_row;
+    bool ended; /* stepping it again would start it anew */
+    skep__stmt *next_text;
+    skep__stmt *newer;
+    skep__stmt *older;
+    /* For the room that runs transactions: what it belongs to, and its place in the list of open
+     * ones. */
+    void *owner;
+    skep__stmt *open_next;
+    skep__stmt **open_back;
+};
+
+int skep__conn_open(const skep__driver *driver, const skep__conn_opts *opts, skep__conn **out);
+int skep__conn_close(skep__conn *conn); /* accepts NULL; always frees */
+static inline int skep__conn_control(skep__conn *conn, skep__control what)
+{
+    return conn->driver->control(conn, what);
+}
+
+/* Lend a statement ready to be bound: from the cache by the address of `sql`, then by its text,
+ * else prepared. A statement that is lent already is prepared a second time. */
+int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out);
+/* Reset and give back. */
+void skep__stmt_return(skep__stmt *stmt);
+/* Finalize what is cached; nothing may be lent. */
+void skep__stmt_cache_clear(skep__conn *conn);
+
+/* Versions, for skep_sqlite_version() and its like. */
+const char *skep__sqlite_version(void);
+const char *skep__sqlite_mc_version(void);
+
+#endif

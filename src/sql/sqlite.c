@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQLite driver. Thin: what the rules of the API are is told in the rooms above. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sql/sqlite_private.h"
+
+static int conn_close(skep__conn *base)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    for (int i = 0; i < SKEP__CONTROLS; i++)
+        (void)sqlite3_finalize(conn->controls[i]);
+    int rc = sqlite3_close(conn->handle);
+    int failed = rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "closing the file", NULL);
+    ASSERT(rc != SQLITE_BUSY); /* a statement was left behind */
+    skep__free(conn);
+    return failed;
+}
+
+/* ---- statements ---- */
+
+/* Only blanks, semicolons and comments may follow a statement. The engine's own tokenizer decides:
+ * a text without a statement compiles to none. */
+static int check_tail(sqlite_conn *conn, const char *tail)
+{
+    sqlite3_stmt *second = NULL;
+    while (*tail != '\0') {
+        const char *rest = NULL;
+        int rc = sqlite3_prepare_v3(conn->handle, tail, -1, 0, &second, &rest);
+        bool empty = rc == SQLITE_OK && second == NULL;
+        (void)sqlite3_finalize(second);
+        if (!empty)
+            return SKEP__FAIL(SKEP_EINVALID, "text after the first statement: %.60s", tail);
+        if (rest == tail)
+            break;
+        tail = rest;
+    }
+    return SKEP_OK;
+}
+
+static int stmt_prepare(skep__conn *base, const char *sql, size_t len, skep__stmt **out)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    sqlite_stmt *stmt = skep__calloc(1, sizeof(*stmt));
+    if (stmt == NULL)
+        return skep__oom();
+    stmt->base.conn = base;
+    stmt->base.len = len;
+    stmt->base.sql = skep__strndup(sql, len);
+    if (stmt->base.sql == NULL) {
+        skep__free(stmt);
+        return skep__oom();
+    }
+    const char *tail = "";
+    conn->refused[0] = '\0';
+    int rc = sqlite3_prepare_v3(conn->handle, stmt->base.sql, (int)len + 1,
+                                SQLITE_PREPARE_PERSISTENT, &stmt->handle, &tail);
+    int failed = SKEP_OK;
+    if (rc != SQLITE_OK)
+        failed = skep__sqlite_fail(conn, rc, "preparing", sql);
+    else if (stmt->handle == NULL)
+        failed = SKEP__FAIL(SKEP_EINVALID, "there is no statement in the SQL text");
+    else
+        failed = check_tail(conn, tail);
+    if (failed < 0) {
+        (void)sqlite3_finalize(stmt->handle);
+        skep__free(stmt->base.sql);
+        skep__free(stmt);
+        return failed;
+    }
+    stmt->reads_only = sqlite3_stmt_readonly(stmt->handle) != 0;
+    *out = &stmt->base;
+    return SKEP_OK;
+}
+
+static void stmt_finalize(skep__stmt *base)
+{
+    sqlite_stmt *stmt = sqlite_stmt_of(base);
+    (void)sqlite3_finalize(stmt->handle);
+    skep__free(base->sql);
+    skep__free(stmt);
+}
+
+static int bind_one(sqlite3_stmt *handle, int at, const skep_value *v)
+{
+    const void *data = v->u.s.data != NULL ? v->u.s.data : "";
+    switch ((skep_type)v->type) {
+    case SKEP_NULL:
+        return sqlite3_bind_null(handle, at);
+    case SKEP_INT:
+    case SKEP_BOOL:
+        return sqlite3_bind_int64(handle, at, v->u.i);
+    case SKEP_REAL:
+        return sqlite3_bind_double(handle, at, v->u.r);
+    case SKEP_TEXT:
+        return sqlite3_bind_text64(handle, at, data, v->u.s.len, SQLITE_STATIC, SQLITE_UTF8);
+    case SKEP_BLOB:
+        return sqlite3_bind_blob64(handle, at, data, v->u.s.len, SQLITE_STATIC);
+    case SKEP_OUT_OF_RANGE:
+        break;
+    }
+    return SQLITE_RANGE;
+}
+
+static int stmt_bind(skep__stmt *base, const skep_value *v, size_t n)
+{
+    sqlite_stmt *stmt = sqlite_stmt_of(base);
+    int wants = sqlite3_bind_parameter_count(stmt->handle);
+    if ((size_t)wants != n)
+        return SKEP__FAIL(SKEP_EINVALID, "the statement has %d parameters, %zu values are given: %.120s",
+                          wants, n, base->sql);
+    for (size_t i = 0; i < n; i++) {
+        int rc = bind_one(stmt->handle, (int)i + 1, &v[i]);
+        if (rc == SQLITE_OK)
+            continue;
+        if (v[i].type == SKEP_OUT_OF_RANGE)
+            return SKEP__FAIL(SKEP_EINVALID, "value %zu is an unsigned integer above 2^63-1", i + 1);
+        if (rc == SQLITE_RANGE)
+            return SKEP__FAIL(SKEP_EINVALID, "value %zu has the unknown type %d", i + 1, v[i].type);
+        return skep__sqlite_fail(sqlite_of(base->conn), rc, "binding a value", base->sql);
+    }
+    return SKEP_OK;
+}
+
+static int stmt_step(skep__stmt *base)
+{
+    sqlite_stmt *stmt = sqlite_stmt_of(base);
+    sqlite_conn *conn = sqlite_of(base->conn);
+    conn->rows_changed |= !stmt->reads_only;
+    int rc = sqlite3_step(stmt->handle);
+    if (rc == SQLITE_ROW)
+        return 1;
+    if (rc == SQLITE_DONE)
+        return 0;
+    return skep__sqlite_fail(conn, rc, "running", base->sql);
+}
+
+static void stmt_reset(skep__stmt *base)
+{
+    (void)sqlite3_reset(sqlite_stmt_of(base)->handle);
+}
+
+/* ---- columns ---- */
+
+static int stmt_columns(const skep__stmt *base)
+{
+    return sqlite3_column_count(((const sqlite_stmt *)(const void *)base)->handle);
+}
+
+static const char *column_name(skep__stmt *base, int column)
+{
+    return sqlite3_column_name(sqlite_stmt_of(base)->handle, column);
+}
+
+static int column_type(skep__stmt *base, int column)
+{
+    switch (sqlite3_column_type(sqlite_stmt_of(base)->handle, column)) {
+    case SQLITE_INTEGER:
+        return SKEP_INT;
+    case SQLITE_FLOAT:
+        return SKEP_REAL;
+    case SQLITE_TEXT:
+        return SKEP_TEXT;
+    case SQLITE_BLOB:
+        return SKEP_BLOB;
+    default:
+        return SKEP_NULL;
+    }
+}
+
+static int64_t column_int(skep__stmt *base, int column)
+{
+    return sqlite3_column_int64(sqlite_stmt_of(base)->handle, column);
+}
+
+static double column_real(skep__stmt *base, int column)
+{
+    return sqlite3_column_double(sqlite_stmt_of(base)->handle, column);
+}
+
+static skep_slice column_bytes(skep__stmt *base, int column, skep_type as)
+{
+    sqlite3_stmt *handle = sqlite_stmt_of(base)->handle;
+    const void *data = as == SKEP_TEXT ? (const void *)sqlite3_column_text(handle, column)
+                                       : sqlite3_column_blob(handle, column);
+    return skep_slice_of(data, (size_t)sqlite3_column_bytes(handle, column));
+}
+
+/* ---- transactions ---- */
+
+static int control(skep__conn *base, skep__control what)
+{
+    static const char *const text[SKEP__CONTROLS] = {
+        [SKEP__BEGIN_READ] = "BEGIN",
+        [SKEP__BEGIN_WRITE] = "BEGIN IMMEDIATE",
+        [SKEP__COMMIT] = "COMMIT",
+        [SKEP__ROLLBACK] = "ROLLBACK",
+        [SKEP__SAVEPOINT] = "SAVEPOINT skep",
+        [SKEP__RELEASE_SAVEPOINT] = "RELEASE skep",
+        [SKEP__ROLLBACK_TO] = "ROLLBACK TO skep",
+    };
+    sqlite_conn *conn = sqlite_of(base);
+    conn->own = true;
+    int rc = SQLITE_OK;
+    if (conn->controls[what] == NULL)
+        rc = sqlite3_prepare_v3(conn->handle, text[what], -1, SQLITE_PREPARE_PERSISTENT,
+                                &conn->controls[what], NULL);
+    int failed = SKEP_OK;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(conn->controls[what]);
+    if (rc != SQLITE_DONE)
+        failed = skep__sqlite_fail(conn, rc, text[what], NULL);
+    (void)sqlite3_reset(conn->controls[what]);
+    conn->own = false;
+    return failed;
+}
+
+static bool in_tx(const skep__conn *base)
+{
+    return sqlite3_get_autocommit(sqlite_of_const(base)->handle) == 0;
+}
+
+static bool fk_pending(skep__conn *base)
+{
+    int now = 0;
+    int most = 0;
+    (void)sqlite3_db_status(sqlite_of(base)->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &now, &most, 0);
+    return now != 0;
+}
+
+static void call_begin(skep__conn *base)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    conn->rows_changed = false;
+    conn->total_before = sqlite3_total_changes64(conn->handle);
+    sqlite3_set_last_insert_rowid(conn->handle, 0);
+}
+
+static int call_end(skep__conn *base)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    if (!conn->fk_deferred)
+        return SKEP_OK;
+    conn->fk_deferred = false;
+    conn->own = true;
+    int rc = sqlite3_exec(conn->handle, "PRAGMA defer_foreign_keys=OFF", NULL, NULL, NULL);
+    conn->own = false;
+    return rc == SQLITE_OK ? SKEP_OK
+                           : skep__sqlite_fail(conn, rc, "ending deferred foreign keys", NULL);
+}
+
+static int64_t changes(skep__conn *base)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    bool any = sqlite3_total_changes64(conn->handle) != conn->total_before;
+    return conn->rows_changed && any ? sqlite3_changes64(conn->handle) : 0;
+}
+
+static int64_t last_rowid(skep__conn *base)
+{
+    return sqlite3_last_insert_rowid(sqlite_of(base)->handle);
+}
+
+static void interrupt(skep__conn *base)
+{
+    ASSERT(sqlite_of(base)->role == SKEP__CONN_READER);
+    sqlite3_interrupt(sqlite_of(base)->handle);
+}
+
+/* ---- files ---- */
+
+static int checkpoint(skep__conn *base, uint64_t *pages, uint64_t *left)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    int log = 0;
+    int done = 0;
+    int rc = sqlite3_wal_checkpoint_v2(conn->handle, "main", SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+    if (rc != SQLITE_OK)
+        return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
+    *pages = log > 0 ? (uint64_t)log : 0;
+    *left = log > done ? (uint64_t)(log - done) : 0;
+    return SKEP_OK;
+}
+
+static uint64_t wal_pages(const skep__conn *base)
+{
+    return sqlite_of_const(base)->wal_pages;
+}
+
+/* One value of a pragma as text. */
+static int ask(sqlite_conn *conn, const char *sql, char *out, size_t size)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->handle, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    int failed = SKEP_OK;
+    if (rc == SQLITE_ROW)
+        (void)snprintf(out, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    else
+        failed = skep__sqlite_fail(conn, rc, "asking", sql);
+    (void)sqlite3_finalize(stmt);
+    return failed;
+}
+
+static int ask_number(sqlite_conn *conn, const char *sql, uint64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->handle, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    int failed = SKEP_OK;
+    if (rc == SQLITE_ROW)
+        *out = (uint64_t)sqlite3_column_int64(stmt, 0);
+    else
+        failed = skep__sqlite_fail(conn, rc, "asking", sql);
+    (void)sqlite3_finalize(stmt);
+    return failed;
+}
+
+static int info(skep__conn *base, skep__conn_info *out)
+{
+    static const char *const levels[] = {"off", "normal", "full", "extra"};
+    sqlite_conn *conn = sqlite_of(base);
+    uint64_t page_size = 0;
+    uint64_t level = 0;
+    SKEP__TRY(ask_number(conn, "PRAGMA page_size", &page_size));
+    SKEP__TRY(ask_number(conn, "PRAGMA page_count", &out->pages));
+    SKEP__TRY(ask_number(conn, "PRAGMA freelist_count", &out->free_pages));
+    SKEP__TRY(ask(conn, "PRAGMA journal_mode", out->journal_mode, sizeof(out->journal_mode)));
+    SKEP__TRY(ask_number(conn, "PRAGMA synchronous", &level));
+    out->page_size = (uint32_t)page_size;
+    (void)snprintf(out->synchronous, sizeof(out->synchronous), "%s", levels[level & 3]);
+    return SKEP_OK;
+}
+
+const char *skep__sqlite_version(void)
+{
+    return sqlite3_libversion();
+}
+
+const char *skep__sqlite_mc_version(void)
+{
+    return sqlite3mc_version();
+}
+
+const skep__driver skep__sqlite_driver = {
+    .name = "sqlite",
+    .open = skep__sqlite_open,
+    .close = conn_close,
+    .prepare = stmt_prepare,
+    .finalize = stmt_finalize,
+    .bind = stmt_bind,
+    .step = stmt_step,
+    .reset = stmt_reset,
+    .columns = stmt_columns,
+    .column_name = column_name,
+    .column_type = column_type,
+    .column_int = column_int,
+    .column_real = column_real,
+    .column_bytes = column_bytes,
+    .control = control,
+    .in_tx = in_tx,
+    .fk_pending = fk_pending,
+    .call_begin = call_begin,
+    .call_end = call_end,
+    .changes = changes,
+    .last_rowid = last_rowid,
+    .interrupt = interrupt,
+    .checkpoint = checkpoint,
+    .wal_pages = wal_pages,
+    .info = info,
+};

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a SQLite connection: what is set, in which order, and that it took effect.
+ *
+ * A pragma that SQLite does not like is ignored without a word, so each is read back.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "sql/ddl.h"
+#include "sql/sqlite_private.h"
+
+static void *mem_malloc(int n)
+{
+    return skep__alloc((size_t)n);
+}
+static void mem_free(void *p)
+{
+    skep__free(p);
+}
+static void *mem_realloc(void *p, int n)
+{
+    return skep__realloc(p, (size_t)n);
+}
+static int mem_size(void *p)
+{
+    const skep_allocator *a = skep__allocator();
+    return p == NULL ? 0 : (int)a->usable(p, a->ctx);
+}
+static int mem_roundup(int n)
+{
+    return (n + 7) & ~7;
+}
+static int mem_init(void *ctx)
+{
+    (void)ctx;
+    return SQLITE_OK;
+}
+static void mem_shutdown(void *ctx)
+{
+    (void)ctx;
+}
+
+/* SQLite lives on our allocator. When an embedding test has started it before us the call is
+ * refused, and it keeps what it has: that harms nothing. */
+static void configure_once(void)
+{
+    static const sqlite3_mem_methods methods = {mem_malloc,  mem_free, mem_realloc,  mem_size,
+                                                mem_roundup, mem_init, mem_shutdown, NULL};
+    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+}
+
+static int on_progress(void *arg)
+{
+    const sqlite_conn *conn = arg;
+    const skep__limit *limit = conn->base.limit;
+    if (limit == NULL)
+        return 0;
+    return skep__cancel_fired(limit->cancel) ||
+           (limit->abort != NULL &&
+            atomic_load_explicit(limit->abort, memory_order_relaxed) != 0) ||
+           (limit->deadline_ns != 0 && skep__now_ns() >= limit->deadline_ns);
+}
+
+/* Only another process can make us wait here. A constant pause: growing ones starve the unlucky. */
+static int on_busy(void *arg, int times)
+{
+    sqlite_conn *conn = arg;
+    uint64_t now = skep__now_ns();
+    if (times == 0)
+        conn->busy_since_ns = now;
+    if (now - conn->busy_since_ns >= (uint64_t)conn->busy_timeout_ms * SKEP__NS_PER_MS ||
+        on_progress(conn) != 0)
+        return 0;
+    struct timespec pause = {.tv_nsec = 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    return 1;
+}
+
+static int on_wal(void *arg, sqlite3 *handle, const char *schema, int pages)
+{
+    (void)handle;
+    (void)schema;
+    sqlite_conn *conn = arg;
+    conn->wal_pages = (uint64_t)pages;
+    return SQLITE_OK;
+}
+
+/* changes() and total_changes() of SQLite count over the whole connection, so a call would see what
+ * the one before it in its group did. */
+static void sql_changes(sqlite3_context *context, int n, sqlite3_value **v)
+{
+    (void)n;
+    (void)v;
+    sqlite_conn *conn = sqlite3_user_data(context);
+    int64_t total = sqlite3_total_changes64(conn->handle);
+    sqlite3_result_int64(context, conn->rows_changed && total != conn->total_before
+                                      ? sqlite3_changes64(conn->handle)
+                                      : 0);
+}
+static void sql_total_changes(sqlite3_context *context, int n, sqlite3_value **v)
+{
+    (void)n;
+    (void)v;
+    sqlite_conn *conn = sqlite3_user_data(context);
+    sqlite3_result_int64(context, sqlite3_total_changes64(conn->handle) - conn->total_before);
+}
+
+/* Run one statement of ours; `*number` (may be NULL) gets its first column. */
+static int run(sqlite_conn *conn, const char *sql, int64_t *number)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->handle, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW && number != NULL)
+        *number = sqlite3_column_int64(stmt, 0);
+    bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
+    int failed = ok ? SKEP_OK : skep__sqlite_fail(conn, rc, "opening", sql);
+    (void)sqlite3_finalize(stmt);
+    return failed;
+}
+
+static int set_pragma(sqlite_conn *conn, const char *set, const char *get, int64_t want)
+{
+    int64_t have = INT64_MIN;
+    SKEP__TRY(run(conn, set, NULL));
+    SKEP__TRY(run(conn, get, &have));
+    if (have != want)
+        return SKEP__FAIL(SKEP_EUNSUPPORTED, "%s had no effect: it reads %lld", set,
+                          (long long)have);
+    return SKEP_OK;
+}
+
+static int set_flag(sqlite_conn *conn, int flag, int value)
+{
+    int have = -1;
+    int rc = sqlite3_db_config(conn->handle, flag, value, &have);
+    if (rc != SQLITE_OK)
+        return skep__sqlite_fail(conn, rc, "setting a connection flag", NULL);
+    if (have != value)
+        return SKEP__FAIL(SKEP_EUNSUPPORTED, "connection flag %d stays %d", flag, have);
+    return SKEP_OK;
+}
+
+static int set_cache(sqlite_conn *conn, uint64_t bytes)
+{
+    skep__buf sql = SKEP__BUF_INIT(256);
+    int64_t kib = (int64_t)(bytes / 1024);
+    int rc = skep__ddl_pragma(&sql, "cache_size", -(kib < 64 ? 64 : kib));
+    if (rc == SKEP_OK)
+        rc = run(conn, skep__buf_text(&sql), NULL);
+    skep__buf_dispose(&sql);
+    return rc;
+}
+
+/* "wal" for files of ours; others keep what they have. */
+static int set_journal(sqlite_conn *conn)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->handle, "PRAGMA journal_mode=WAL", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    bool ok = rc == SQLITE_ROW;
+    const char *mode = ok ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    int failed = SKEP_OK;
+    if (!ok)
+        failed = skep__sqlite_fail(conn, rc, "switching to WAL", NULL);
+    else if (mode == NULL || strcmp(mode, "wal") != 0)
+        failed = SKEP__FAIL(SKEP_EUNSUPPORTED, "the file cannot be switched to WAL: its journal "
+                                               "mode stays %s",
+                            mode != NULL ? mode : "unknown");
+    (void)sqlite3_finalize(stmt);
+    return failed;
+}
+
+static int set_up_flags(sqlite_conn *conn)
+{
+    SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_DEFENSIVE, 1));
+    SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+    SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_ENABLE_FKEY, 1));
+    /* Compiled in for explaining queries; counting costs every other query a little. */
+    (void)sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_STMT_SCANSTATUS, 0, NULL);
+    (void)sqlite3_limit(conn->handle, SQLITE_LIMIT_SQL_LENGTH, SKEP__SQL_TEXT_MAX);
+    return SKEP_OK;
+}
+
+static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    /* First of all a read: it finds out whether the file is a database at all. */
+    SKEP__TRY(run(conn, "SELECT count(*) FROM sqlite_schema", NULL));
+    if (!opts->readonly && !opts->foreign && opts->role == SKEP__CONN_WRITER)
+        SKEP__TRY(set_journal(conn));
+    if (opts->synchronous == SKEP_SYNC_NORMAL)
+        SKEP__TRY(set_pragma(conn, "PRAGMA synchronous=NORMAL", "PRAGMA synchronous", 1));
+    else
+        SKEP__TRY(set_pragma(conn, "PRAGMA synchronous=FULL", "PRAGMA synchronous", 2));
+    SKEP__TRY(set_pragma(conn, "PRAGMA cell_size_check=ON", "PRAGMA cell_size_check", 1));
+    SKEP__TRY(run(conn, "PRAGMA mmap_size=0", NULL));
+    _Static_assert(SKEP__SQL_WAL_KEEP == 67108864, "the pragma below says so");
+    SKEP__TRY(set_pragma(conn, "PRAGMA journal_size_limit=67108864", "PRAGMA journal_size_limit",
+                         SKEP__SQL_WAL_KEEP));
+    if (opts->role == SKEP__CONN_READER)
+        SKEP__TRY(set_pragma(conn, "PRAGMA query_only=ON", "PRAGMA query_only", 1));
+    return set_cache(conn, opts->cache_bytes);
+}
+
+static int set_up_functions(sqlite_conn *conn)
+{
+    int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS;
+    int rc = sqlite3_create_function_v2(conn->handle, "changes", 0, flags, conn, sql_changes, NULL,
+                                        NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function_v2(conn->handle, "total_changes", 0, flags, conn,
+                                        sql_total_changes, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? SKEP_OK
+                           : skep__sqlite_fail(conn, rc, "registering functions", NULL);
+}
+
+/* What keeps the files as they are when a connection that only looks is closed. */
+static int set_up_hands_off(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    if (opts->readonly && opts->keep_wal) {
+        SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1));
+        int on = 1;
+        (void)sqlite3_file_control(conn->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    }
+    return SKEP_OK;
+}
+
+static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    (void)sqlite3_extended_result_codes(conn->handle, 1);
+    if (!opts->readonly && sqlite3_db_readonly(conn->handle, "main") == 1)
+        return SKEP__FAIL(SKEP_EDENIED, "%s cannot be written: its permissions or its file system "
+                                        "are read-only",
+                          opts->path);
+    (void)sqlite3_busy_handler(conn->handle, on_busy, conn);
+    SKEP__TRY(set_up_flags(conn));
+    SKEP__TRY(set_up_hands_off(conn, opts));
+    SKEP__TRY(set_up_pragmas(conn, opts));
+    SKEP__TRY(set_up_functions(conn));
+    /* Nobody checkpoints by the way: in the middle of a commit is the wrong time. The hook and the
+     * setting replace each other, so the hook comes second. */
+    if (!opts->foreign || opts->readonly) {
+        (void)sqlite3_wal_autocheckpoint(conn->handle, 0);
+        if (opts->role == SKEP__CONN_WRITER)
+            (void)sqlite3_wal_hook(conn->handle, on_wal, conn);
+    }
+    sqlite3_progress_handler(conn->handle, SKEP__SQL_PROGRESS_OPS, on_progress, conn);
+    if (opts->role != SKEP__CONN_CHECKPOINTER)
+        (void)sqlite3_set_authorizer(conn->handle, skep__sqlite_authorize, conn);
+    return SKEP_OK;
+}
+
+int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, configure_once);
+    sqlite_conn *conn = skep__calloc(1, sizeof(*conn));
+    if (conn == NULL)
+        return skep__oom();
+    conn->base.driver = &skep__sqlite_driver;
+    conn->role = opts->role;
+    conn->readonly = opts->readonly;
+    conn->busy_timeout_ms = opts->busy_timeout_ms;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    flags |= opts->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= opts->create ? SQLITE_OPEN_CREATE : 0;
+    int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, NULL);
+    int failed = SKEP_OK;
+    if (rc != SQLITE_OK)
+        failed = skep__sqlite_fail(conn, rc, "opening the file", NULL);
+    else
+        failed = set_up(conn, opts);
+    if (failed < 0) {
+        skep_err err;
+        skep__err_save(&err);
+        (void)skep__sqlite_driver.close(&conn->base);
+        return skep__err_install(&err);
+    }
+    *out = &conn->base;
+    return SKEP_OK;
+}
