@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checkpoints, off the commit path: a thread of its own copies the WAL back into the database.
+ *
+ * It sleeps until a commit leaves the WAL longer than checkpoint_pages. Then it does some passes
+ * while writers go on, each of which has less to copy than the one before. When few pages are left
+ * it takes the writer for one last pass: everything is copied then, and the next commit starts the
+ * WAL from its beginning, which keeps it short and warm. When the passes do not come close to the
+ * end (a reader pins the WAL, or writers are faster) the writer is left alone until the WAL has
+ * reached its ceiling.
+ */
+#include <limits.h>
+
+#include "base/event.h"
+#include "base/point.h"
+#include "db/db_private.h"
+
+static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
+{
+    skep__checkpointer *c = &db->checkpointer;
+    if (c->conn == NULL)
+        SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &c->conn));
+    SKEP__POINT("db.before_checkpoint");
+    int rc = c->conn->driver->checkpoint(c->conn, pages, left);
+    atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
+    /* What the sync was to make durable is the only copy of what the next commit overwrites. */
+    if (rc < 0 && c->conn->sync_failed)
+        return skep__db_poison(db);
+    return rc;
+}
+
+typedef struct pass_result {
+    uint64_t pages;
+    uint64_t left;
+} pass_result;
+
+static int pass_as_writer(skep_db *db, void *arg)
+{
+    pass_result *result = arg;
+    return pass(db, &result->pages, &result->left);
+}
+
+/* The database's own checkpoint. On return `*pages` is the WAL length that it left behind. */
+static int checkpoint(skep_db *db, uint64_t *pages)
+{
+    pass_result result = {0, 0};
+    for (int i = 0; i < SKEP__DB_CHECKPOINT_PASSES; i++) {
+        SKEP__TRY(pass(db, &result.pages, &result.left));
+        uint64_t now = atomic_load_explicit(&db->wal_pages, memory_order_relaxed);
+        uint64_t copied = result.pages - result.left;
+        result.left = now > copied ? now - copied : result.left;
+        if (result.left < SKEP__DB_CHECKPOINT_TAIL)
+            break;
+    }
+    uint64_t ceiling = (uint64_t)db->opts.checkpoint_pages * SKEP__DB_CHECKPOINT_CEILING;
+    if (result.left < SKEP__DB_CHECKPOINT_TAIL || result.pages >= ceiling)
+        SKEP__TRY(skep__writer_exclusive(db, pass_as_writer, &result));
+    *pages = result.left == 0 ? 0 : result.pages;
+    return SKEP_OK;
+}
+
+/* Let the owner of checkpoints do it, if there is one. False: there is none. */
+static bool checkpoint_by_owner(skep_db *db, uint64_t pages, int *rc)
+{
+    skep__mutex_lock(&db->hooks_mutex);
+    skep_db_hooks hooks = db->hooks;
+    bool owned = db->hooked && hooks.checkpoint != NULL;
+    db->hook_running += owned;
+    skep__mutex_unlock(&db->hooks_mutex);
+    if (!owned)
+        return false;
+    *rc = hooks.checkpoint(hooks.ctx, db, pages);
+    skep__mutex_lock(&db->hooks_mutex);
+    db->hook_running--;
+    skep__mutex_unlock(&db->hooks_mutex);
+    atomic_fetch_add(&db->hook_word, 1);
+    skep__word_wake(&db->hook_word, INT_MAX);
+    return true;
+}
+
+static void thread_main(void *arg)
+{
+    skep_db *db = arg;
+    skep__checkpointer *c = &db->checkpointer;
+    for (;;) {
+        uint32_t seen = atomic_load(&c->word);
+        if (atomic_load(&c->stop) != 0)
+            return;
+        uint64_t pages = atomic_load(&db->wal_pages);
+        if (pages < atomic_load(&c->wake_at) || atomic_load(&db->poisoned) != 0) {
+            (void)skep__word_wait(&c->word, seen, 0);
+            continue;
+        }
+        int rc = SKEP_OK;
+        uint64_t left = 0;
+        if (checkpoint_by_owner(db, pages, &rc))
+            left = atomic_load(&db->wal_pages);
+        else
+            rc = checkpoint(db, &left);
+        if (rc < 0 && rc != SKEP_ECLOSED && rc != SKEP_EBUSY)
+            SKEP__EVENT(SKEP_WARNING, "db.checkpoint_failed", {"path", skep_text(db->path)},
+                        {"cause", skep_text(skep_last_error()->text)});
+        /* All copied: the WAL starts anew, and its length is what the next commit says. Else try
+         * again after as many pages more. */
+        if (rc < 0)
+            left = pages;
+        atomic_store(&c->wake_at, left + db->opts.checkpoint_pages);
+        if (left == 0)
+            atomic_store(&db->wal_pages, 0);
+    }
+}
+
+void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages)
+{
+    skep__checkpointer *c = &db->checkpointer;
+    /* A WAL shorter than the last mark was started anew. */
+    if (wal_pages < db->opts.checkpoint_pages &&
+        atomic_load_explicit(&c->wake_at, memory_order_relaxed) > 2 * db->opts.checkpoint_pages)
+        atomic_store(&c->wake_at, db->opts.checkpoint_pages);
+    if (wal_pages < atomic_load_explicit(&c->wake_at, memory_order_relaxed) ||
+        (db->opts.flags & SKEP_DB_FOREIGN) != 0)
+        return;
+    if (!c->thread.started) { /* only a leader gets here, and there is one at a time */
+        if (skep__thread_start(&c->thread, "skep-checkpoint", thread_main, db) < 0) {
+            atomic_store(&c->wake_at, wal_pages + db->opts.checkpoint_pages);
+            SKEP__EVENT(SKEP_WARNING, "db.no_thread", {"path", skep_text(db->path)});
+        }
+        return;
+    }
+    atomic_fetch_add(&c->word, 1);
+    skep__word_wake(&c->word, 1);
+}
+
+void skep__checkpoint_stop(skep_db *db)
+{
+    skep__checkpointer *c = &db->checkpointer;
+    atomic_store(&c->stop, 1);
+    atomic_fetch_add(&c->word, 1);
+    skep__word_wake(&c->word, INT_MAX);
+    skep__thread_join(&c->thread);
+}
+
+int skep__checkpoint_last(skep_db *db)
+{
+    uint64_t pages = 0;
+    uint64_t left = 0;
+    int rc = pass(db, &pages, &left);
+    /* Another process uses the file: the rest is its business. */
+    return rc == SKEP_EBUSY ? SKEP_OK : rc;
+}
+
+int skep_db_checkpoint_pass(skep_db *db, int exclusive, uint64_t *left)
+{
+    SKEP__REQUIRE(db != NULL);
+    SKEP__REQUIRE(left != NULL);
+    SKEP__TRY(skep__db_check_poison(db));
+    pass_result result = {0, 0};
+    if (exclusive != 0)
+        SKEP__TRY(skep__writer_exclusive(db, pass_as_writer, &result));
+    else
+        SKEP__TRY(pass(db, &result.pages, &result.left));
+    *left = result.left;
+    return SKEP_OK;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP__DB_PRIVATE_H
+#define SKEP__DB_PRIVATE_H
+
+#include <skep/db.h>
+#include <skep/sys/db_hooks.h>
+
+#include "base/hist.h"
+#include "base/queue.h"
+#include "base/settings.h"
+#include "base/thread.h"
+#include "db/db_limits.h"
+#include "sql/sql.h"
+
+/* ---- transactions (tx.c) ---- */
+
+struct skep_tx {
+    skep_db *db;
+    skep__conn *conn;
+    bool writing;
+    bool single;         /* a second statement is refused */
+    bool lost;           /* the engine ended the transaction under us */
+    uint32_t statements; /* begun so far */
+    uint32_t attempt;
+    uint32_t codes; /* failures that were given to the function, a bit each */
+    skep_err lost_err;
+    skep_rows *open; /* rows not yet closed */
+};
+
+void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing);
+/* Run `fn` between call_begin and call_end, close what it left open and judge what it returned. */
+int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg);
+
+/* The databases whose transaction functions this thread is inside of, innermost first: calling skep
+ * on one of them from there would wait for itself. */
+typedef struct skep__frame skep__frame;
+struct skep__frame {
+    const skep_db *db;
+    skep__frame *outer;
+};
+void skep__frame_push(skep__frame *frame, const skep_db *db);
+void skep__frame_pop(skep__frame *frame);
+bool skep__frame_inside(const skep_db *db);
+
+/* ---- readers (readers.c) ---- */
+
+enum { SKEP__READER_NONE, SKEP__READER_FREE, SKEP__READER_BUSY };
+
+typedef struct skep__reader {
+    _Alignas(64) _Atomic uint32_t state;
+    skep__conn *conn; /* whoever made it BUSY owns it */
+    _Atomic uint64_t reads;
+} skep__reader;
+
+typedef struct skep__reader_wait skep__reader_wait;
+typedef struct skep__readers {
+    skep__reader *slots;
+    uint32_t count;
+    _Atomic uint32_t waiting;
+    skep__mutex mutex;
+    skep__reader_wait *first SKEP__GUARDED_BY(mutex);
+    skep__reader_wait *last SKEP__GUARDED_BY(mutex);
+    uint32_t turn SKEP__GUARDED_BY(mutex);
+    skep__word words[SKEP__DB_READER_WORDS];
+} skep__readers;
+
+int skep__readers_init(skep_db *db);
+void skep__readers_dispose(skep_db *db);
+/* Answer all that wait with SKEP_ECLOSED. */
+void skep__readers_refuse(skep_db *db);
+
+/* ---- checkpoints (checkpoint.c) ---- */
+
+typedef struct skep__checkpointer {
+    skep__thread thread; /* started by the first commit that needs it */
+    skep__conn *conn;    /* that thread's, until it ends */
+    skep__word word;
+    _Atomic uint64_t wake_at; /* WAL length that wakes it */
+    _Atomic uint32_t stop;
+    _Atomic uint64_t passes;
+} skep__checkpointer;
+
+/* The leader, after a commit: wake or start the thread if the WAL is long enough. */
+void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages);
+void skep__checkpoint_stop(skep_db *db);
+/* One pass in the calling thread, which must be the only user of the connection. */
+int skep__checkpoint_last(skep_db *db);
+
+/* ---- the database ---- */
+
+struct skep_db {
+    char *path; /* absolute */
+    skep_db_opts opts;
+    bool keep_wal;
+    uint64_t cache_share; /* page cache of one connection, bytes */
+
+    _Atomic uint32_t refs;    /* calls inside, and one for the handle */
+    _Atomic uint32_t closing; /* new calls are refused */
+    _Atomic uint32_t abort;   /* running SQL is ended */
+
+    /* The writer: only whoever leads the queue touches it. */
+    skep__queue queue;
+    skep__conn *writer;
+    uint64_t commits;
+#ifdef SKEP_TEST_BUILD
+    uint64_t rerun_state;
+    uint32_t rerun_percent;
+#endif
+
+    skep__readers readers;
+    skep__checkpointer checkpointer;
+
+    /* Hooks: changed by a leader under the mutex, so either is enough to read them. */
+    skep__mutex hooks_mutex;
+    skep_db_hooks hooks;
+    bool hooked;
+    uint32_t hook_running SKEP__GUARDED_BY(hooks_mutex); /* a checkpoint hook is */
+    skep__word hook_word;
+    _Atomic uint32_t gate;
+
+    skep__mutex poison_mutex;
+    _Atomic uint32_t poisoned;
+    skep_err poison SKEP__GUARDED_BY(poison_mutex); /* the first cause */
+
+    _Atomic uint64_t writes;
+    _Atomic uint64_t writes_failed;
+    _Atomic uint64_t reruns;
+    _Atomic uint64_t groups;
+    _Atomic uint64_t wal_pages;
+    skep__hist commit_ns;
+    skep__hist write_ns;
+};
+
+/* Count a call in; SKEP_ECLOSED once the database closes. Leaving may free the database. */
+int skep__db_enter(skep_db *db);
+void skep__db_leave(skep_db *db);
+
+/* Size of the database file with `suffix` ("", "-wal"); -1 if there is none. */
+int64_t skep__db_file_bytes(const skep_db *db, const char *suffix);
+
+int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out);
+
+/* A sync failed: refuse writes from now on. Uses this thread's error detail as the cause, and
+ * changes it to SKEP_EPOISONED with outcome unknown. */
+int skep__db_poison(skep_db *db);
+/* SKEP_OK, or SKEP_EPOISONED with the first cause. */
+int skep__db_check_poison(skep_db *db);
+
+extern const skep__group_ops skep__writer_ops;
+extern const skep__settings_table skep__db_settings;
+/* Run `job` as the only writer, outside any transaction. */
+int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg);
+
+#ifdef SKEP_TEST_BUILD
+/* Share of transaction functions that are run again for no reason, in percent; 10 by default. */
+void skep__db_set_rerun(skep_db *db, uint32_t percent);
+#endif
+
+#endif

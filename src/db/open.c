@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing a database. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "db/db_private.h"
+#include "os/os.h"
+
+int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out)
+{
+    skep__conn_opts opts = {
+        .path = db->path,
+        .role = role,
+        .create = role == SKEP__CONN_WRITER && (db->opts.flags & SKEP_DB_MUST_EXIST) == 0,
+        .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0,
+        .foreign = (db->opts.flags & SKEP_DB_FOREIGN) != 0,
+        .keep_wal = db->keep_wal,
+        .synchronous = (skep_sync)db->opts.synchronous,
+        .busy_timeout_ms = db->opts.busy_timeout_ms,
+        .cache_bytes = db->cache_share,
+    };
+    return skep__conn_open(&skep__sqlite_driver, &opts, out);
+}
+
+/* ---- opening ---- */
+
+static int check_path(const char *path)
+{
+    if (path[0] == '\0')
+        return SKEP__FAIL(SKEP_EINVALID, "the path of the database is empty");
+    if (strcmp(path, ":memory:") == 0)
+        return SKEP__FAIL(SKEP_EUNSUPPORTED, "a database in memory is not supported: give a path");
+    if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
+        return SKEP__FAIL(SKEP_EUNSUPPORTED, "this build has no PostgreSQL engine");
+    return SKEP_OK;
+}
+
+/* SQLite would hang on a FIFO and say "unable to open" for most else, so look first. */
+static int check_file(skep_db *db)
+{
+    uint32_t flags = db->opts.flags;
+    skep__file_info info;
+    int rc = skep__os_stat(db->path, &info);
+    if (rc == SKEP_ENOTFOUND) {
+        if ((flags & (SKEP_DB_MUST_EXIST | SKEP_DB_READONLY)) != 0)
+            return rc;
+        return SKEP_OK; /* the folder was resolved already */
+    }
+    if (rc < 0)
+        return rc;
+    static const char *const kinds[] = {"file", "directory", "FIFO", "socket", "device"};
+    if (info.type != SKEP__FILE_REGULAR)
+        return SKEP__FAIL(SKEP_EINVALID, "%s is a %s, not a database file", db->path,
+                          kinds[info.type]);
+    return SKEP_OK;
+}
+
+static int resolve(skep_db *db, const char *path)
+{
+    SKEP__TRY(check_path(path));
+    char full[SKEP__DB_PATH_MAX];
+    SKEP__TRY(skep__os_full_path(path, full, sizeof(full)));
+    db->path = skep__strdup(full);
+    if (db->path == NULL)
+        return skep__oom();
+    SKEP__TRY(check_file(db));
+    db->keep_wal = skep__db_file_bytes(db, "-wal") >= 0;
+    return SKEP_OK;
+}
+
+static int init_writer(skep_db *db)
+{
+    skep__queue_opts opts = {
+        .group_max = db->opts.group_max,
+        .budget_ns = SKEP__DB_GROUP_BUDGET_NS,
+        .gather_max_ns = db->opts.synchronous == SKEP_SYNC_FULL ? SKEP__DB_GATHER_NS : 0,
+    };
+    SKEP__TRY(skep__queue_init(&db->queue, &skep__writer_ops, db, &opts));
+    if ((db->opts.flags & SKEP_DB_READONLY) != 0)
+        return skep__db_open_conn(db, SKEP__CONN_READER, &db->readers.slots[0].conn);
+    return skep__db_open_conn(db, SKEP__CONN_WRITER, &db->writer);
+}
+
+static int init(skep_db *db, const char *path, const skep_db_opts *opts)
+{
+    SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
+    SKEP__TRY(resolve(db, path));
+    db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
+    atomic_store(&db->refs, 1);
+    atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
+#ifdef SKEP_TEST_BUILD
+    db->rerun_state = strlen(db->path);
+    db->rerun_percent = 10;
+#endif
+    SKEP__TRY(skep__readers_init(db));
+    SKEP__TRY(init_writer(db));
+    if (db->readers.slots[0].conn != NULL)
+        atomic_store(&db->readers.slots[0].state, SKEP__READER_FREE);
+    return SKEP_OK;
+}
+
+/* Half-built databases too. Returns what the connections say as they close. */
+static int dispose(skep_db *db)
+{
+    int rc = SKEP_OK;
+    if (db->writer != NULL && (db->opts.flags & SKEP_DB_FOREIGN) == 0 &&
+        atomic_load(&db->poisoned) == 0 && atomic_load(&db->closing) != 0)
+        rc = skep__checkpoint_last(db);
+    skep_err err;
+    if (rc < 0)
+        skep__err_save(&err);
+    skep__readers_dispose(db);
+    (void)skep__conn_close(db->checkpointer.conn);
+    int closed = skep__conn_close(db->writer);
+    skep__queue_dispose(&db->queue);
+    skep__mutex_dispose(&db->hooks_mutex);
+    skep__mutex_dispose(&db->poison_mutex);
+    skep__free(db->path);
+    skep__free(db);
+    return rc < 0 ? skep__err_install(&err) : closed;
+}
+
+int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
+{
+    SKEP__REQUIRE(path != NULL);
+    SKEP__REQUIRE(out != NULL);
+    skep_db *db = skep__calloc(1, sizeof(*db));
+    if (db == NULL)
+        return skep__oom();
+    int rc = init(db, path, opts);
+    if (rc < 0) {
+        skep_err err;
+        skep__err_save(&err);
+        (void)dispose(db);
+        return skep__err_install(&err);
+    }
+    *out = db;
+    return SKEP_OK;
+}
+
+/* ---- calls inside, and closing ---- */
+
+int skep__db_enter(skep_db *db)
+{
+    atomic_fetch_add(&db->refs, 1);
+    if (atomic_load(&db->closing) == 0)
+        return SKEP_OK;
+    skep__db_leave(db);
+    return SKEP__FAIL(SKEP_ECLOSED, "the database is closing");
+}
+
+/* The last one out frees the database: usually skep_db_close(), but a transaction function that
+ * outlasted its patience otherwise. Nothing of `db` may be touched after the count went down, except
+ * its address: waking sleepers at an address that is gone wakes nobody. */
+static uint32_t leave(skep_db *db)
+{
+    bool wake = atomic_load(&db->closing) != 0;
+    uint32_t before = atomic_fetch_sub(&db->refs, 1);
+    if (wake && before == 2)
+        skep__word_wake(&db->refs, INT_MAX);
+    return before;
+}
+
+void skep__db_leave(skep_db *db)
+{
+    if (leave(db) != 1)
+        return;
+    skep_err err; /* the answer of the call that leaves */
+    skep__err_save(&err);
+    (void)dispose(db);
+    if (err.code < 0)
+        (void)skep__err_install(&err);
+}
+
+/* Wait until no call is inside any more. */
+static bool wait_for_calls(skep_db *db, uint64_t deadline_ns)
+{
+    for (;;) {
+        uint32_t refs = atomic_load(&db->refs);
+        if (refs == 1)
+            return true;
+        if (skep__now_ns() >= deadline_ns)
+            return false;
+        (void)skep__word_wait(&db->refs, refs, deadline_ns);
+    }
+}
+
+/* Let what runs and queues come to its end; past the deadline, end it. */
+static bool close_calls(skep_db *db)
+{
+    uint64_t deadline_ns = skep__deadline_ns(db->opts.close_timeout_ms);
+    skep__queue_close(&db->queue);
+    skep__readers_refuse(db);
+    (void)skep__queue_drain(&db->queue, deadline_ns);
+    skep__queue_release(&db->queue, UINT64_MAX, SKEP_EUNREPLICATED,
+                        "committed here; the database closed before it was acknowledged");
+    if (wait_for_calls(db, deadline_ns))
+        return true;
+    atomic_store(&db->abort, 1);
+    skep__queue_refuse(&db->queue);
+    return wait_for_calls(db, skep__now_ns() + SKEP__DB_CLOSE_GRACE_NS);
+}
+
+int skep_db_close(skep_db *db)
+{
+    if (db == NULL)
+        return SKEP_OK;
+    if (skep__frame_inside(db))
+        return SKEP__FAIL(SKEP_EMISUSE, "skep_db_close on %s from inside its own transaction function",
+                          db->path);
+    atomic_store(&db->closing, 1);
+    bool out = close_calls(db);
+    skep__checkpoint_stop(db);
+    if (leave(db) == 1)
+        return dispose(db);
+    (void)out;
+    return SKEP__FAIL(SKEP_ETIMEOUT, "a transaction function still runs; the database is closed when "
+                                     "it returns");
+}
