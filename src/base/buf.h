@@ -11,8 +11,9 @@
 /* A growing run of bytes with a ceiling given at birth. A NUL always follows the last byte.
  *
  * A failed append (SKEP_ENOMEM, or SKEP_ELIMIT at the ceiling) frees what was gathered, and every
- * later append fails in the same way until the buffer is cleared: a text with a hole in it can never
- * come out, and a caller may append many times and look once, at the end, with skep__buf_status().
+ * later append fails in the same way until the buffer is cleared: a text with a hole in it can
+ * never come out, and a caller may append many times and look once, at the end, with
+ * skep__buf_status().
  *
  * Threads: one at a time.
  */

@@ -112,7 +112,7 @@ static void text_of_number(const skep__metrics *m, size_t row, skep__buf *out)
 
 /* A bound means "at most" there and "below" here; all values are whole numbers, so one less than
  * the power of four says the same. While others add, each bucket is read later than those below it
- * and the count last: so none is above the next, which Prometheus would take for a broken source. */
+ * and the count last: so none is above the next, or Prometheus would think the source broken. */
 static void text_of_hist(const skep__metric *metric, const skep__hist *h, skep__buf *out)
 {
     double scale = scale_of(metric);

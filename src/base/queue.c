@@ -113,9 +113,13 @@ static void req_fail_here(skep__req *req, int rc)
 
 static int req_refused(const skep__req *req)
 {
-    if (skep__cancel_fired(req->cancel))
-        return SKEP__FAIL(SKEP_ECANCELLED, "call cancelled before it began");
-    return SKEP__FAIL(SKEP_ETIMEOUT, "deadline passed before the call began");
+    const char *when = req->attempt > 0 ? "before the call could be run again" : "before the call began";
+    bool cancelled = skep__cancel_fired(req->cancel);
+    int rc = cancelled ? SKEP__FAIL(SKEP_ECANCELLED, "call cancelled %s", when)
+                       : SKEP__FAIL(SKEP_ETIMEOUT, "deadline passed %s", when);
+    if (req->attempt > 0) /* its work went with the transaction of the group */
+        skep__err_outcome(SKEP_OUTCOME_ROLLED_BACK);
+    return rc;
 }
 
 /* ---- one group ---- */
@@ -204,7 +208,8 @@ static int group_run(skep__queue *q, group *g)
     return (int)kept;
 }
 
-/* Committed requests that wait for a release leave the group for the list of the held. */
+/* Committed requests that wait for a release leave the group for the list of the held. Once the
+ * queue is closed nobody may come any more to release them. */
 static size_t group_hold(skep__queue *q, group *g, uint64_t number)
 {
     size_t held = 0;
@@ -213,6 +218,13 @@ static size_t group_hold(skep__queue *q, group *g, uint64_t number)
         skep__req *req = g->req[i];
         if (req->progress != KEPT || (req->flags & SKEP__REQ_HOLD) == 0 || number <= q->released)
             continue;
+        if (q->closed) {
+            req->rc = SKEP__FAIL(SKEP_EUNREPLICATED,
+                                 "committed here; the database closed before it was acknowledged");
+            skep__err_outcome(SKEP_OUTCOME_COMMITTED);
+            skep__err_save(&req->err);
+            continue;
+        }
         req->number = number;
         req->progress = FINAL;
         list_push(&q->held, req);
@@ -227,6 +239,34 @@ static size_t group_hold(skep__queue *q, group *g, uint64_t number)
     g->count = count;
     skep__mutex_unlock(&q->mutex);
     return held;
+}
+
+/* The deadline that comes first among what is still to run; 0: none has one. */
+static uint64_t group_deadline(const group *g)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        const skep__req *req = g->req[i];
+        if (req->progress == PENDING && req->deadline_ns != 0 &&
+            (first == 0 || req->deadline_ns < first))
+            first = req->deadline_ns;
+    }
+    return first;
+}
+
+/* Answer those whose time is up; how many were they? */
+static size_t group_expire(group *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        skep__req *req = g->req[i];
+        if (req->progress != PENDING || !(skep__cancel_fired(req->cancel) || req_expired(req)))
+            continue;
+        req_fail_here(req, req_refused(req));
+        req->progress = FINAL;
+        n++;
+    }
+    return n;
 }
 
 static void group_commit(skep__queue *q, group *g, size_t kept)
@@ -259,9 +299,13 @@ static void group_commit(skep__queue *q, group *g, size_t kept)
 /* One transaction: begin, run, commit. Answers at least one pending request. */
 static void group_pass(skep__queue *q, group *g)
 {
-    int rc = q->ops->begin(q->ctx);
+    int rc = q->ops->begin(q->ctx, group_deadline(g));
     if (rc < 0) {
-        group_fail(g, PENDING, rc);
+        skep_err err;
+        skep__err_save(&err);
+        if (rc == SKEP_EBUSY && group_expire(g) > 0)
+            return;
+        group_fail(g, PENDING, skep__err_install(&err));
         return;
     }
     int kept = group_run(q, g);
@@ -291,7 +335,7 @@ static void group_answer(skep__queue *q, group *g)
 static void lead_gather_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
 {
     size_t need = (q->expected * 9 + 9) / 10;
-    if (q->gather_max_ns == 0 || q->closed || q->queued.count + 1 >= need)
+    if (q->gather_max_ns == 0 || q->expected > SKEP__QUEUE_GATHER_MOST || q->closed || q->queued.count + 1 >= need)
         return;
     uint64_t limit = q->commit_avg_ns / 2;
     if (limit > q->gather_max_ns)
@@ -483,6 +527,7 @@ int skep__queue_submit(skep__queue *q, skep__req *req)
         if (full)
             q->gather_need = 0;
         skep__mutex_unlock(&q->mutex);
+        SKEP__POINT("queue.queued");
         if (full)
             word_bump(&q->gather_word);
     }

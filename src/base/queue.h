@@ -22,6 +22,7 @@
  */
 
 #define SKEP__QUEUE_GROUP_MAX 256 /* requests that may share one commit */
+#define SKEP__QUEUE_GATHER_MOST 4 /* larger groups form by themselves: waiting only delays them */
 #define SKEP__QUEUE_WORDS 16      /* groups ahead whose members sleep apart */
 
 typedef struct skep__req skep__req;
@@ -38,8 +39,10 @@ typedef enum skep__verdict {
 #define SKEP__COMMIT_SPLIT 1
 
 typedef struct skep__group_ops {
-    /* Open the group's transaction. A failure is the answer of each request. */
-    int (*begin)(void *ctx);
+    /* Open the group's transaction; wait for it no longer than to `deadline_ns` (0: as long as the
+     * operation itself likes). A failure is the answer of each request, except that SKEP_EBUSY is
+     * tried again for those whose deadline has not come. */
+    int (*begin)(void *ctx, uint64_t deadline_ns);
     /* Run one request; `alone` says that it needs no protection from siblings: when it fails then,
      * UNDONE may leave its work to `rollback`. Failing sets req->rc and req->err. */
     skep__verdict (*run)(void *ctx, skep__req *req, bool alone);

@@ -9,7 +9,8 @@
 
 #include "base/err.h"
 
-#define SHOWN_MAX 40 /* bytes of a wrong value that an error text quotes */
+#define SHOWN_MAX 40      /* bytes of a wrong value that an error text quotes */
+#define PATH_SHOWN_MAX 80 /* bytes of a file's path */
 
 typedef struct unit {
     const char *name;
@@ -154,10 +155,20 @@ static void show_allowed(const skep__setting *row, const skep__origin *from, cha
     char least[48];
     char most[48];
     bounds b = bounds_of(row);
-    show_number(row, b.min, least, sizeof(least));
+    if (row->type == SKEP__SETTING_INT) /* its unit once: "1 to 1024 pages" */
+        (void)snprintf(least, sizeof(least), "%" PRId64, b.min);
+    else
+        show_number(row, b.min, least, sizeof(least));
     show_number(row, b.max, most, sizeof(most));
     (void)snprintf(buf, size, "%s to %s%s", least, most,
                    from->kind == SKEP__FROM_CODE ? "" : likes[row->type]);
+}
+
+/* Of a long path the end says more than the beginning, and the key after it must fit too. */
+static const char *end_of_path(const char *path)
+{
+    size_t len = strlen(path);
+    return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
 }
 
 const char *skep__setting_subject(const skep__setting *row, const skep__origin *from, char *buf,
@@ -165,7 +176,7 @@ const char *skep__setting_subject(const skep__setting *row, const skep__origin *
 {
     switch (from->kind) {
     case SKEP__FROM_FILE:
-        (void)snprintf(buf, size, "%s:%u: %s", from->name, from->line, row->name);
+        (void)snprintf(buf, size, "%s:%u: %s", end_of_path(from->name), from->line, row->name);
         break;
     case SKEP__FROM_ENV:
     case SKEP__FROM_OPTION:

@@ -26,7 +26,8 @@
  *       {.name = "db.readonly", SKEP__FIELD(skep_db_opts, flags), .bit = SKEP_DB_READONLY,
  *        .type = SKEP__SETTING_BOOL, …},
  *   };
- *   static const skep__settings_table table = SKEP__SETTINGS_TABLE("skep_db_opts", skep_db_opts, rows);
+ *   static const skep__settings_table table =
+ *       SKEP__SETTINGS_TABLE("skep_db_opts", skep_db_opts, rows);
  *
  * Threads: tables are const; a skep__settings is one at a time.
  */
@@ -77,7 +78,7 @@ typedef struct skep__settings_table {
         (what_), sizeof(type_), sizeof(rows_) / sizeof((rows_)[0]), (rows_)                        \
     }
 
-/* Where a value comes from. A later one here beats an earlier one, in whatever order they arrive. */
+/* Where a value comes from. A later one here beats an earlier one, whichever arrives first. */
 typedef enum skep__origin_kind {
     SKEP__FROM_DEFAULT,
     SKEP__FROM_FILE,

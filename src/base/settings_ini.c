@@ -7,8 +7,8 @@
 #include "base/settings.h"
 
 /* libinih cuts the text into sections, keys and values. Three of its habits are undone here, by
- * handing it the lines ourselves: it splits lines that do not fit its buffer, takes an indented line
- * for more of the value above, and does not say in which line a key stands. */
+ * handing it the lines ourselves: it splits lines that do not fit its buffer, takes an indented
+ * line for more of the value above, and does not say in which line a key stands. */
 typedef struct source {
     skep__settings *settings;
     const char *file;

@@ -21,6 +21,7 @@ static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
     if (c->conn == NULL)
         SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &c->conn));
     SKEP__POINT("db.before_checkpoint");
+    SKEP__TRY(skep__db_check_poison(db));
     int rc = c->conn->driver->checkpoint(c->conn, pages, left);
     atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
     /* What the sync was to make durable is the only copy of what the next commit overwrites. */
@@ -118,10 +119,16 @@ void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages)
         atomic_load_explicit(&c->wake_at, memory_order_relaxed) > 2 * db->opts.checkpoint_pages)
         atomic_store(&c->wake_at, db->opts.checkpoint_pages);
     if (wal_pages < atomic_load_explicit(&c->wake_at, memory_order_relaxed) ||
-        (db->opts.flags & SKEP_DB_FOREIGN) != 0)
+        (db->opts.flags & SKEP_DB_FOREIGN) != 0 || atomic_load(&c->stop) != 0)
         return;
     if (!c->thread.started) { /* only a leader gets here, and there is one at a time */
-        if (skep__thread_start(&c->thread, "skep-checkpoint", thread_main, db) < 0) {
+        /* A leader may outlast the close, which must find the thread that it joins, or none ever. */
+        skep__mutex_lock(&db->hooks_mutex);
+        int rc = atomic_load(&c->stop) != 0
+                     ? SKEP_OK
+                     : skep__thread_start(&c->thread, "skep-checkpoint", thread_main, db);
+        skep__mutex_unlock(&db->hooks_mutex);
+        if (rc < 0) {
             atomic_store(&c->wake_at, wal_pages + db->opts.checkpoint_pages);
             SKEP__EVENT(SKEP_WARNING, "db.no_thread", {"path", skep_text(db->path)});
         }
@@ -134,7 +141,9 @@ void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages)
 void skep__checkpoint_stop(skep_db *db)
 {
     skep__checkpointer *c = &db->checkpointer;
+    skep__mutex_lock(&db->hooks_mutex);
     atomic_store(&c->stop, 1);
+    skep__mutex_unlock(&db->hooks_mutex);
     atomic_fetch_add(&c->word, 1);
     skep__word_wake(&c->word, INT_MAX);
     skep__thread_join(&c->thread);

@@ -54,6 +54,7 @@ typedef struct skep__reader {
 
 typedef struct skep__reader_wait skep__reader_wait;
 typedef struct skep__readers {
+    void *block; /* what `slots` lies in */
     skep__reader *slots;
     uint32_t count;
     _Atomic uint32_t waiting;
@@ -88,13 +89,17 @@ int skep__checkpoint_last(skep_db *db);
 
 /* ---- the database ---- */
 
+#define SKEP__DB_CLOSING (1u << 31)
+
 struct skep_db {
     char *path; /* absolute */
     skep_db_opts opts;
     bool keep_wal;
     uint64_t cache_share; /* page cache of one connection, bytes */
 
-    _Atomic uint32_t refs;    /* calls inside, and one for the handle */
+    /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever leaves
+     * knows without a second look whether somebody waits for it. */
+    _Atomic uint32_t refs;
     _Atomic uint32_t closing; /* new calls are refused */
     _Atomic uint32_t abort;   /* running SQL is ended */
 

@@ -89,6 +89,8 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
     SKEP__TRY(resolve(db, path));
     db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
+    SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
+    SKEP__TRY(skep__mutex_init(&db->poison_mutex));
     atomic_store(&db->refs, 1);
     atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
 #ifdef SKEP_TEST_BUILD
@@ -114,6 +116,8 @@ static int dispose(skep_db *db)
         skep__err_save(&err);
     skep__readers_dispose(db);
     (void)skep__conn_close(db->checkpointer.conn);
+    if (db->writer != NULL && atomic_load(&db->poisoned) != 0)
+        db->writer->sync_failed = true; /* it does not write the WAL back as it closes */
     int closed = skep__conn_close(db->writer);
     skep__queue_dispose(&db->queue);
     skep__mutex_dispose(&db->hooks_mutex);
@@ -145,8 +149,7 @@ int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
 
 int skep__db_enter(skep_db *db)
 {
-    atomic_fetch_add(&db->refs, 1);
-    if (atomic_load(&db->closing) == 0)
+    if ((atomic_fetch_add(&db->refs, 1) & SKEP__DB_CLOSING) == 0)
         return SKEP_OK;
     skep__db_leave(db);
     return SKEP__FAIL(SKEP_ECLOSED, "the database is closing");
@@ -157,11 +160,10 @@ int skep__db_enter(skep_db *db)
  * its address: waking sleepers at an address that is gone wakes nobody. */
 static uint32_t leave(skep_db *db)
 {
-    bool wake = atomic_load(&db->closing) != 0;
     uint32_t before = atomic_fetch_sub(&db->refs, 1);
-    if (wake && before == 2)
+    if (before == (SKEP__DB_CLOSING | 2))
         skep__word_wake(&db->refs, INT_MAX);
-    return before;
+    return before & ~SKEP__DB_CLOSING;
 }
 
 void skep__db_leave(skep_db *db)
@@ -180,7 +182,7 @@ static bool wait_for_calls(skep_db *db, uint64_t deadline_ns)
 {
     for (;;) {
         uint32_t refs = atomic_load(&db->refs);
-        if (refs == 1)
+        if (refs == (SKEP__DB_CLOSING | 1))
             return true;
         if (skep__now_ns() >= deadline_ns)
             return false;
@@ -212,6 +214,7 @@ int skep_db_close(skep_db *db)
         return SKEP__FAIL(SKEP_EMISUSE, "skep_db_close on %s from inside its own transaction function",
                           db->path);
     atomic_store(&db->closing, 1);
+    atomic_fetch_or(&db->refs, SKEP__DB_CLOSING);
     bool out = close_calls(db);
     skep__checkpoint_stop(db);
     if (leave(db) == 1)

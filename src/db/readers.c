@@ -35,9 +35,12 @@ int skep__readers_init(skep_db *db)
 {
     skep__readers *r = &db->readers;
     r->count = db->opts.readers;
-    r->slots = skep__calloc(r->count + 1, sizeof(skep__reader));
-    if (r->slots == NULL)
+    r->block = skep__calloc(r->count + 1, sizeof(skep__reader));
+    if (r->block == NULL)
         return skep__oom();
+    /* A reader fills cache lines of its own; the allocator knows nothing of them. */
+    uintptr_t line = _Alignof(skep__reader);
+    r->slots = (skep__reader *)(((uintptr_t)r->block + line - 1) / line * line);
     return skep__mutex_init(&r->mutex);
 }
 
@@ -48,7 +51,7 @@ void skep__readers_dispose(skep_db *db)
         return;
     for (uint32_t i = 0; i < r->count; i++)
         (void)skep__conn_close(r->slots[i].conn);
-    skep__free(r->slots);
+    skep__free(r->block);
     skep__mutex_dispose(&r->mutex);
 }
 
@@ -202,6 +205,7 @@ static int slot_wait(skep_db *db, uint64_t deadline_ns, skep_cancel *cancel, uin
         line_leave(r, &w);
     skep__mutex_unlock(&r->mutex);
     if (slot == NO_SLOT) {
+        SKEP__POINT("db.reader_waits");
         if (atomic_load(&db->closing) != 0)
             skep__readers_refuse(db);
         SKEP__TRY(line_wait(db, &w, deadline_ns, cancel));

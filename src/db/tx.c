@@ -112,6 +112,8 @@ int skep_next(skep_rows *rows)
     SKEP__REQUIRE(rows != NULL);
     skep_tx *tx = rows->owner;
     SKEP__REQUIRE(tx != NULL);
+    if (tx->lost) /* a step would now run outside any transaction */
+        return tx_fail(tx, skep__err_install(&tx->lost_err));
     if (rows->ended)
         return 0;
     int rc = rows->conn->driver->step(rows);

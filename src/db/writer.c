@@ -93,12 +93,19 @@ static void rollback(void *ctx)
         (void)skep__err_install(&err);
 }
 
-static int begin(void *ctx)
+static int begin(void *ctx, uint64_t deadline_ns)
 {
     skep_db *db = ctx;
     SKEP__TRY(skep__db_check_poison(db));
     SKEP__POINT("db.before_begin");
-    return skep__conn_control(db->writer, SKEP__BEGIN_WRITE);
+    /* A rollback that found no memory has left its transaction open. */
+    if (db->writer->driver->in_tx(db->writer))
+        SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
+    skep__limit limit = {deadline_ns, NULL, &db->abort}; /* of the wait for other processes */
+    db->writer->limit = &limit;
+    int rc = skep__conn_control(db->writer, SKEP__BEGIN_WRITE);
+    db->writer->limit = NULL;
+    return rc;
 }
 
 #ifdef SKEP_TEST_BUILD
@@ -110,15 +117,20 @@ static bool rerun_for_practice(skep_db *db)
 }
 #endif
 
+/* The call's work is undone to its savepoint, the settings that it was allowed to make too. */
+static int undo(skep_db *db)
+{
+    SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK_TO));
+    return db->writer->driver->call_end(db->writer);
+}
+
 /* Run the call's function until its work stands or it has failed. */
 static int run_function(skep_db *db, write_call *call, skep_tx *tx)
 {
     int rc = skep__tx_run(tx, call->fn, call->arg);
 #ifdef SKEP_TEST_BUILD
     while (rc >= 0 && rerun_for_practice(db)) {
-        int undone = skep__conn_control(db->writer, SKEP__ROLLBACK_TO);
-        if (undone < 0)
-            return undone;
+        SKEP__TRY(undo(db));
         rc = skep__tx_run(tx, call->fn, call->arg);
     }
 #else
@@ -136,8 +148,7 @@ static skep__verdict undo_alone(skep_db *db, skep__req *req)
     skep__verdict verdict = SKEP__UNDONE;
     if (!db->writer->driver->in_tx(db->writer)) {
         verdict = SKEP__LOST;
-    } else if (skep__conn_control(db->writer, SKEP__ROLLBACK_TO) < 0 ||
-               skep__conn_control(db->writer, SKEP__RELEASE_SAVEPOINT) < 0) {
+    } else if (undo(db) < 0 || skep__conn_control(db->writer, SKEP__RELEASE_SAVEPOINT) < 0) {
         rollback(db);
         verdict = SKEP__LOST;
     }
@@ -147,16 +158,20 @@ static skep__verdict undo_alone(skep_db *db, skep__req *req)
 
 static skep__verdict fail_call(skep_db *db, skep__req *req, int rc, bool nested)
 {
-    if (db->writer->sync_failed) {
+    if (db->writer->sync_failed)
         rc = skep__db_poison(db);
-    } else if (rc > SKEP_EUSER || skep_last_error()->outcome == SKEP_OUTCOME_NONE) {
+    else
         skep__err_outcome(SKEP_OUTCOME_ROLLED_BACK);
-    }
     req->rc = rc;
     skep__err_save(&req->err);
     if (nested)
         return undo_alone(db, req);
     return db->writer->driver->in_tx(db->writer) ? SKEP__UNDONE : SKEP__LOST;
+}
+
+static int no_gate(const skep_db *db)
+{
+    return SKEP__FAIL(SKEP_EUNSUPPORTED, "SKEP_CALL_REMOTE, but nothing replicates %s", db->path);
 }
 
 static skep__verdict run_in_transaction(skep_db *db, write_call *call, bool nested)
@@ -200,8 +215,11 @@ static skep__verdict run(void *ctx, skep__req *req, bool alone)
             skep__err_save(&req->err);
         return SKEP__KEPT;
     }
+    /* Attaching and detaching happen in the queue too, so only here is it known for sure. */
+    if ((req->flags & SKEP__REQ_HOLD) != 0 && atomic_load(&db->gate) == 0)
+        return fail_call(db, req, no_gate(db), false);
 #ifdef SKEP_TEST_BUILD
-    alone = false; /* a call that may be run again for practice needs its savepoint */
+    alone = alone && db->rerun_percent == 0; /* running it again for practice takes a savepoint */
 #endif
     return run_in_transaction(db, call, !alone);
 }
@@ -226,6 +244,12 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
 {
     skep_db *db = ctx;
     SKEP__POINT("db.before_commit");
+    int poisoned = skep__db_check_poison(db);
+    if (poisoned < 0) { /* a checkpoint met it, or a call of this very group */
+        rollback(db);
+        skep__err_outcome(SKEP_OUTCOME_ROLLED_BACK);
+        return poisoned;
+    }
     uint64_t before = skep__now_ns();
     int rc = skep__conn_control(db->writer, SKEP__COMMIT);
     if (rc < 0)
@@ -246,7 +270,10 @@ static void committed(void *ctx, size_t kept, size_t held, uint64_t number)
     uint64_t pages = atomic_load_explicit(&db->wal_pages, memory_order_relaxed);
     if (db->hooked && db->hooks.after_commit != NULL) {
         skep_commit info = {number, pages, (uint32_t)kept, (uint32_t)held};
+        skep__frame frame; /* a call on this database from there would wait for itself */
+        skep__frame_push(&frame, db);
         db->hooks.after_commit(db->hooks.ctx, &info);
+        skep__frame_pop(&frame);
     }
     skep__checkpoint_notice(db, pages);
 }
@@ -278,8 +305,7 @@ static int check_write(skep_db *db, const skep_call_opts *opts)
     if ((opts->flags & SKEP_CALL_SINGLE) != 0)
         return SKEP__FAIL(SKEP_EINVALID, "SKEP_CALL_SINGLE is for reads");
     if ((opts->flags & SKEP_CALL_REMOTE) != 0 && atomic_load(&db->gate) == 0)
-        return SKEP__FAIL(SKEP_EUNSUPPORTED,
-                          "SKEP_CALL_REMOTE, but nothing replicates %s", db->path);
+        return no_gate(db);
     return SKEP_OK;
 }
 

@@ -7,9 +7,9 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 
-/* The system calls of this room in one table, so that tests can stand in front of the kernel: fail a
- * call, shorten a write, keep what a power cut would lose. As in the manual pages: -1 (or NULL) and
- * errno. */
+/* The system calls of this room in one table, so that tests can stand in front of the kernel: fail
+ * a call, shorten a write, keep what a power cut would lose. As in the manual pages: -1 (or NULL)
+ * and errno. */
 typedef struct skep__os_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *data, size_t len);

@@ -6,9 +6,10 @@
  *   2. rename it over the old name;
  *   3. sync the directory.
  *
- * Without the sync in 1 the new name can stand on an empty file after the cut, because the rename may
- * reach the disk first. Without 3 the old file can come back after success was reported. A sync that
- * fails is not tried again: the kernel may have dropped the pages, and the second try would succeed.
+ * Without the sync in 1 the new name can stand on an empty file after the cut, because the rename
+ * may reach the disk first. Without 3 the old file can come back after success was reported. A sync
+ * that fails is not tried again: the kernel may have dropped the pages, and the second try would
+ * succeed.
  */
 #include "os/os.h"
 

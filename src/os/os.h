@@ -43,8 +43,8 @@ int skep__os_free_bytes(const char *path, uint64_t *out) SKEP_CHECK;
 int skep__os_read_file(const char *path, skep__buf *out) SKEP_CHECK;
 
 /* Replace the file, mode 0600: after a crash at any time it has its old contents or `data`, whole.
- * When this returns success it is durable. A failure leaves the old contents, except that one of the
- * directory's sync (outcome unknown) may leave either. */
+ * When this returns success it is durable. A failure leaves the old contents, except that one of
+ * the directory's sync (outcome unknown) may leave either. */
 int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
 
 #endif

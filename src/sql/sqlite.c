@@ -11,6 +11,10 @@ static int conn_close(skep__conn *base)
     sqlite_conn *conn = sqlite_of(base);
     for (int i = 0; i < SKEP__CONTROLS; i++)
         (void)sqlite3_finalize(conn->controls[i]);
+    /* A second sync would succeed without having written what the first one lost. The WAL stays, and
+     * whoever opens the file next reads what of it is whole. */
+    if (base->sync_failed && conn->handle != NULL)
+        (void)sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int rc = sqlite3_close(conn->handle);
     int failed = rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "closing the file", NULL);
     ASSERT(rc != SQLITE_BUSY); /* a statement was left behind */
@@ -70,6 +74,7 @@ static int stmt_prepare(skep__conn *base, const char *sql, size_t len, skep__stm
         return failed;
     }
     stmt->reads_only = sqlite3_stmt_readonly(stmt->handle) != 0;
+    stmt->parameters = sqlite3_bind_parameter_count(stmt->handle);
     *out = &stmt->base;
     return SKEP_OK;
 }
@@ -106,10 +111,9 @@ static int bind_one(sqlite3_stmt *handle, int at, const skep_value *v)
 static int stmt_bind(skep__stmt *base, const skep_value *v, size_t n)
 {
     sqlite_stmt *stmt = sqlite_stmt_of(base);
-    int wants = sqlite3_bind_parameter_count(stmt->handle);
-    if ((size_t)wants != n)
+    if ((size_t)stmt->parameters != n)
         return SKEP__FAIL(SKEP_EINVALID, "the statement has %d parameters, %zu values are given: %.120s",
-                          wants, n, base->sql);
+                          stmt->parameters, n, base->sql);
     for (size_t i = 0; i < n; i++) {
         int rc = bind_one(stmt->handle, (int)i + 1, &v[i]);
         if (rc == SQLITE_OK)
@@ -189,28 +193,38 @@ static skep_slice column_bytes(skep__stmt *base, int column, skep_type as)
 
 /* ---- transactions ---- */
 
+static const char *const control_text[SKEP__CONTROLS] = {
+    [SKEP__BEGIN_READ] = "BEGIN",
+    [SKEP__BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SKEP__COMMIT] = "COMMIT",
+    [SKEP__ROLLBACK] = "ROLLBACK",
+    [SKEP__SAVEPOINT] = "SAVEPOINT skep",
+    [SKEP__RELEASE_SAVEPOINT] = "RELEASE skep",
+    [SKEP__ROLLBACK_TO] = "ROLLBACK TO skep",
+};
+
+/* All of them as the connection opens: a rollback is needed most when there is no memory left to
+ * prepare it. */
+int skep__sqlite_prepare_controls(sqlite_conn *conn)
+{
+    int rc = SQLITE_OK;
+    conn->own = true;
+    for (int i = 0; i < SKEP__CONTROLS && rc == SQLITE_OK; i++)
+        rc = sqlite3_prepare_v3(conn->handle, control_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                &conn->controls[i], NULL);
+    conn->own = false;
+    return rc == SQLITE_OK ? SKEP_OK
+                           : skep__sqlite_fail(conn, rc, "preparing transaction control", NULL);
+}
+
 static int control(skep__conn *base, skep__control what)
 {
-    static const char *const text[SKEP__CONTROLS] = {
-        [SKEP__BEGIN_READ] = "BEGIN",
-        [SKEP__BEGIN_WRITE] = "BEGIN IMMEDIATE",
-        [SKEP__COMMIT] = "COMMIT",
-        [SKEP__ROLLBACK] = "ROLLBACK",
-        [SKEP__SAVEPOINT] = "SAVEPOINT skep",
-        [SKEP__RELEASE_SAVEPOINT] = "RELEASE skep",
-        [SKEP__ROLLBACK_TO] = "ROLLBACK TO skep",
-    };
     sqlite_conn *conn = sqlite_of(base);
     conn->own = true;
-    int rc = SQLITE_OK;
-    if (conn->controls[what] == NULL)
-        rc = sqlite3_prepare_v3(conn->handle, text[what], -1, SQLITE_PREPARE_PERSISTENT,
-                                &conn->controls[what], NULL);
     int failed = SKEP_OK;
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(conn->controls[what]);
+    int rc = sqlite3_step(conn->controls[what]);
     if (rc != SQLITE_DONE)
-        failed = skep__sqlite_fail(conn, rc, text[what], NULL);
+        failed = skep__sqlite_fail(conn, rc, control_text[what], NULL);
     (void)sqlite3_reset(conn->controls[what]);
     conn->own = false;
     return failed;

@@ -32,6 +32,8 @@ static const char *const pragmas_settable[] = {
     "table_list",      "table_xinfo",       "user_version",
 };
 
+static const char *const truths[] = {"1", "on", "true", "yes"};
+
 static bool listed(const char *const *list, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
@@ -55,15 +57,18 @@ static int authorize_pragma(sqlite_conn *conn, const char *name, const char *val
         return refuse(conn, "PRAGMA", name);
     if (value != NULL && !LISTED(pragmas_settable, name))
         return refuse(conn, "setting PRAGMA", name);
-    if (value != NULL && sqlite3_stricmp(name, "defer_foreign_keys") == 0)
+    if (value != NULL && sqlite3_stricmp(name, "defer_foreign_keys") == 0) {
+        /* Off would make SQLite forget the violations that it has counted. */
+        if (!LISTED(truths, value))
+            return refuse(conn, "ending PRAGMA", name);
         conn->fk_deferred = true;
+    }
     return SQLITE_OK;
 }
 
 int skep__sqlite_authorize(void *arg, int action, const char *a, const char *b, const char *schema,
                            const char *trigger)
 {
-    (void)schema;
     (void)trigger;
     sqlite_conn *conn = arg;
     if (conn->own)
@@ -81,7 +86,13 @@ int skep__sqlite_authorize(void *arg, int action, const char *a, const char *b, 
     case SQLITE_CREATE_TEMP_TABLE:
     case SQLITE_CREATE_TEMP_TRIGGER:
     case SQLITE_CREATE_TEMP_VIEW:
-        return refuse(conn, "a TEMP object,", a);
+        return refuse(conn, "a TEMP object", NULL);
+    case SQLITE_INSERT:
+        /* "CREATE TRIGGER temp.x ON t" and its like are known by this only. There is no TEMP table
+         * to insert into but the one that lists them; ALTER TABLE updates that too, so no more. */
+        return schema != NULL && sqlite3_stricmp(schema, "temp") == 0
+                   ? refuse(conn, "a TEMP object", NULL)
+                   : SQLITE_OK;
     case SQLITE_PRAGMA:
         return authorize_pragma(conn, a, b);
     default:

@@ -253,9 +253,10 @@ static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
             (void)sqlite3_wal_hook(conn->handle, on_wal, conn);
     }
     sqlite3_progress_handler(conn->handle, SKEP__SQL_PROGRESS_OPS, on_progress, conn);
-    if (opts->role != SKEP__CONN_CHECKPOINTER)
-        (void)sqlite3_set_authorizer(conn->handle, skep__sqlite_authorize, conn);
-    return SKEP_OK;
+    if (opts->role == SKEP__CONN_CHECKPOINTER)
+        return SKEP_OK;
+    (void)sqlite3_set_authorizer(conn->handle, skep__sqlite_authorize, conn);
+    return skep__sqlite_prepare_controls(conn);
 }
 
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)

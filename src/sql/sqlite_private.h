@@ -25,6 +25,7 @@ typedef struct sqlite_conn {
 typedef struct sqlite_stmt {
     skep__stmt base;
     sqlite3_stmt *handle;
+    int parameters;
     bool reads_only;
 } sqlite_stmt;
 
@@ -50,5 +51,6 @@ int skep__sqlite_code(int rc);
 int skep__sqlite_authorize(void *conn, int action, const char *a, const char *b, const char *schema,
                            const char *trigger);
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out);
+int skep__sqlite_prepare_controls(sqlite_conn *conn);
 
 #endif
