@@ -18,7 +18,7 @@ asan tsan: %: setup-test build-%
 fuzz: setup-dev build-fuzz
 	@tools/run-fuzz build/fuzz $(ARGS)
 bench: setup-test build-release
-	@build/release/bench/bench $(ARGS)
+	@bench/run $(ARGS)
 lint: setup-dev build-dev
 	@tools/lint $(ARGS)
 docs: setup-dev
@@ -36,7 +36,7 @@ setup-test:
 setup-dev:
 	@tools/setup --test --dev
 build-%:
-	@[ -f build/$*/build.ninja ] || cmake --preset $* --log-level=WARNING
+	@[ -f build/$*/build.ninja ] || cmake --preset $* >/dev/null
 	@cmake --build build/$*
 
 .PHONY: all run test torture crash asan tsan fuzz bench lint docs install clean setup setup-test setup-dev

@@ -6,8 +6,8 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-# Debug means "with assertions", not "unoptimised": warnings that need data flow, and races that need
-# speed, then show in the development build too.
+# Debug means "with assertions", not "unoptimised": warnings that need data flow, and races that
+# need speed, then show in the development build too.
 set(CMAKE_C_FLAGS_DEBUG "-O2 -g")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 
@@ -44,11 +44,14 @@ if(SKEP_SANITIZE)
     target_compile_options(skep_flags INTERFACE "-fsanitize=${SKEP_SANITIZE}"
         -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(skep_flags INTERFACE "-fsanitize=${SKEP_SANITIZE}")
-else()
-    # Not together with sanitizers: they intercept the plain functions.
+elseif(NOT SKEP_COVERAGE)
+    # Not together with sanitizers, which intercept the plain functions, nor without optimisation.
     target_compile_options(skep_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 endif()
 
+if(SKEP_FUZZ)
+    target_compile_options(skep_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(SKEP_COVERAGE)
     target_compile_options(skep_flags INTERFACE --coverage -O0 -fprofile-update=atomic)
     target_link_options(skep_flags INTERFACE --coverage)

@@ -33,6 +33,9 @@ endfunction()
 # TORTURE: `make torture` runs it in its larger sizes; CRASH: `make crash` too. SERIAL: nothing else
 # runs beside it, because it measures time.
 function(skep_test name)
+    if(SKEP_FUZZ)
+        return()
+    endif()
     cmake_parse_arguments(PARSE_ARGV 1 T "TORTURE;CRASH;SERIAL" "TIMEOUT" "LIBRARIES")
     add_executable(test-${name} ${T_UNPARSED_ARGUMENTS})
     target_link_libraries(test-${name} PRIVATE skep_harness ${T_LIBRARIES})

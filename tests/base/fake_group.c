@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake_group.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/point.h"
+
+#include "harness/harness.h"
+#include "harness/points.h"
+
+static void forget(fake *f)
+{
+    f->open = false;
+    f->dirty = false;
+    f->tx_count = 0;
+}
+
+static int fake_begin(void *ctx, uint64_t deadline_ns)
+{
+    fake *f = ctx;
+    (void)deadline_ns;
+    ck_assert_msg(!f->open, "begin inside a transaction");
+    f->begins++;
+    int rc = f->begin_rc;
+    f->begin_rc = 0;
+    if (rc < 0)
+        return SKEP__FAIL(rc, "begin failed");
+    f->open = true;
+    return SKEP_OK;
+}
+
+static skep__verdict fake_fail(fake_call *call, bool alone)
+{
+    fake *f = call->fake;
+    call->req.rc = SKEP__FAIL(SKEP_ECONSTRAINT, "call %d failed", call->id);
+    skep__err_save(&call->req.err);
+    if (call->plan == FAKE_UNDO) {
+        f->dirty = alone; /* left to the rollback */
+        return SKEP__UNDONE;
+    }
+    forget(f);
+    return SKEP__LOST;
+}
+
+static skep__verdict fake_run(void *ctx, skep__req *req, bool alone)
+{
+    fake *f = ctx;
+    fake_call *call = (fake_call *)(void *)req;
+    ck_assert_msg(f->open == ((req->flags & SKEP__REQ_BARE) == 0), "run outside a transaction");
+    ck_assert_msg(!f->dirty, "run after a call that left its undoing to the rollback");
+    call->runs++;
+    call->alone = alone;
+    call->ran_in = pthread_self();
+    if (call->in_run != NULL)
+        call->in_run(call);
+    bool fails = call->plan == FAKE_UNDO || call->plan == FAKE_LOSE ||
+                 (call->plan == FAKE_LOSE_ONCE && call->runs == 1);
+    if (fails)
+        return fake_fail(call, alone);
+    if (f->open) {
+        f->tx_bad[f->tx_count] = call->plan == FAKE_BAD_COMMIT;
+        f->tx[f->tx_count++] = call->id;
+    }
+    req->rc = call->id;
+    return SKEP__KEPT;
+}
+
+static int fake_commit(void *ctx, size_t kept, uint64_t *number)
+{
+    fake *f = ctx;
+    ck_assert_msg(f->open && !f->dirty, "commit without a clean transaction");
+    ck_assert_uint_eq(kept, f->tx_count);
+    bool bad = false;
+    for (size_t i = 0; i < kept; i++)
+        bad |= f->tx_bad[i];
+    int rc = f->commit_rc;
+    f->commit_rc = 0;
+    if (bad || rc < 0) {
+        forget(f);
+        return bad ? ((void)SKEP__FAIL(SKEP_ECONSTRAINT, "the commit found it"), SKEP__COMMIT_SPLIT)
+                   : SKEP__FAIL(rc, "commit failed");
+    }
+    *number = ++f->commits;
+    for (size_t i = 0; i < kept; i++) {
+        ck_assert_uint_lt(f->count, FAKE_KEPT_MAX);
+        f->of[f->count] = f->commits;
+        f->ids[f->count++] = f->tx[i];
+    }
+    forget(f);
+    return SKEP_OK;
+}
+
+static void fake_rollback(void *ctx)
+{
+    fake *f = ctx;
+    ck_assert_msg(f->open, "rollback without a transaction");
+    f->rollbacks++;
+    forget(f);
+}
+
+static void fake_committed(void *ctx, size_t kept, size_t held, uint64_t number)
+{
+    fake *f = ctx;
+    ck_assert_uint_eq(number, f->commits);
+    ck_assert_uint_ge(kept, held);
+    f->held += held;
+}
+
+const skep__group_ops fake_ops = {
+    .begin = fake_begin,
+    .run = fake_run,
+    .commit = fake_commit,
+    .rollback = fake_rollback,
+    .committed = fake_committed,
+};
+
+void fake_init(fake *f, size_t group_max)
+{
+    memset(f, 0, sizeof(*f));
+    skep__queue_opts opts = {.group_max = group_max};
+    assert_ok(skep__queue_init(&f->queue, &fake_ops, f, &opts));
+}
+
+void fake_dispose(fake *f)
+{
+    skep__queue_dispose(&f->queue);
+    point_clear();
+}
+
+int fake_submit(fake *f, fake_call *call)
+{
+    call->fake = f;
+    call->caller = pthread_self();
+    int rc = skep__queue_submit(&f->queue, &call->req);
+    call->err = *skep_last_error();
+    call->answer = rc;
+    return rc;
+}
+
+static void thread_main(void *arg)
+{
+    fake_call *call = arg;
+    (void)fake_submit(call->fake, call);
+}
+
+void fake_start(fake *f, fake_call *call)
+{
+    call->fake = f;
+    assert_ok(skep__thread_start(&call->thread, "call", thread_main, call));
+}
+
+void fake_join(fake_call *call)
+{
+    skep__thread_join(&call->thread);
+    if (call->answer < 0)
+        ck_assert_int_eq(call->err.code, call->answer);
+}
+
+static void block(fake_call *call)
+{
+    SKEP__POINT("test.blocked");
+    while (!atomic_load(&call->fake->go))
+        (void)sched_yield();
+}
+
+void fake_block(fake *f, fake_call *blocker)
+{
+    atomic_store(&f->go, false);
+    point_watch("test.blocked");
+    point_watch("queue.queued");
+    blocker->in_run = block;
+    fake_start(f, blocker);
+    point_reached("test.blocked", 1);
+}
+
+void fake_queue(fake *f, fake_call *calls, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t before = point_count("queue.queued");
+        fake_start(f, &calls[i]);
+        point_reached("queue.queued", before + 1);
+    }
+}
+
+void fake_unblock(fake *f)
+{
+    atomic_store(&f->go, true);
+}
+
+void fake_group(fake *f, fake_call *calls, size_t n)
+{
+    fake_call blocker = {.id = 999999};
+    fake_block(f, &blocker);
+    fake_queue(f, calls, n);
+    fake_unblock(f);
+    fake_join(&blocker);
+    for (size_t i = 0; i < n; i++)
+        fake_join(&calls[i]);
+    ck_assert_int_eq(blocker.answer, blocker.id);
+}
+
+size_t fake_times(const fake *f, int id)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->count; i++)
+        n += f->ids[i] == id;
+    return n;
+}
