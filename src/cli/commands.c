@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+const cli_noun cli_nouns[] = {
+    {"tour", "See what skep does, on this machine's own files"},
+    {"db", "Work on a database: any SQLite file"},
+    {"version", "Print the versions of skep and of the SQLite inside it"},
+    {0},
+};
+
+const cli_option cli_globals[] = {
+    {CLI_OPT_DIR, 'C', NULL, "DIR", CLI_DIRECTORY, NULL, "Run as if started in DIR", false},
+    {CLI_OPT_JSON, 0, "json", NULL, CLI_NOTHING, NULL,
+     "Print JSON: one object, or one a line for lists", false},
+    {CLI_OPT_QUIET, 'q', "quiet", NULL, CLI_NOTHING, NULL, "No progress, no remarks: errors only",
+     false},
+    {CLI_OPT_VERBOSE, 'v', "verbose", NULL, CLI_NOTHING, NULL, "Also tell what happens inside",
+     false},
+    {CLI_OPT_HELP, 'h', "help", NULL, CLI_NOTHING, NULL, "Show this help", false},
+    {CLI_OPT_VERSION, 0, "version", NULL, CLI_NOTHING, NULL, NULL, false},
+    {CLI_OPT_COMPLETION, 0, "completion", "SHELL", CLI_WORDS, "bash zsh fish", NULL, false},
+    {0},
+};
+
+static const cli_arg no_args[] = {{0}};
+static const cli_option no_options[] = {{0}};
+
+static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
+
+static const cli_arg query_args[] = {
+    {"FILE", CLI_FILE, NULL, false}, {"SQL", CLI_TEXT, NULL, false}, {0}};
+static const cli_option query_options[] = {
+    {CLI_OPT_PARAM, 'p', "param", "V", CLI_TEXT, NULL,
+     "The value of the next ? in SQL; once for each of them", true},
+    {CLI_OPT_CSV, 0, "csv", NULL, CLI_NOTHING, NULL, "Print CSV (RFC 4180) with a header line",
+     false},
+    {CLI_OPT_WRITE, 0, "write", NULL, CLI_NOTHING, NULL,
+     "Allow the statement to change the database", false},
+    {0},
+};
+
+static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
+static const cli_option tour_options[] = {
+    {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
+     "The directory whose files are recorded; /usr/share", false},
+    {CLI_OPT_CHILD, 0, "crash-child", "DIR", CLI_DIRECTORY, NULL, NULL, false},
+    {0},
+};
+
+const cli_command cli_commands[] = {
+    {"tour", NULL, "See what skep does, on this machine's own files",
+     "Each chapter uses a part of skep for real, in a temporary directory that is\n"
+     "gone when the tour ends, and prints what it did, with figures.\n"
+     "\n"
+     "inventory   16 threads record every file below a directory, each file in a\n"
+     "            durable transaction of its own; three questions are asked; a\n"
+     "            process is killed in the middle of its writes. Under a minute.",
+     "skep tour\n"
+     "skep tour inventory --source ~\n"
+     "skep tour --json\n",
+     "skep(1)", tour_args, tour_options, cli_tour},
+    {"db", "status", "Show what a database file is",
+     "Opens FILE for reading only and leaves it, and what lies beside it, as it is.",
+     "skep db status app.db\n"
+     "skep db status app.db --json\n",
+     "skep-db(1)", status_args, no_options, cli_db_status},
+    {"db", "query", "Run one SQL statement and print its rows",
+     "Reads only, unless --write is given: then the statement runs in a durable\n"
+     "transaction of its own, and its rows are printed once that is committed.\n"
+     "\n"
+     "A value V that is written as SQLite writes numbers (42, -1.5) is bound as a\n"
+     "number, everything else as text; text:V, int:V, real:V, blob:HEX and null: say\n"
+     "it outright.\n"
+     "\n"
+     "On a terminal the table is fitted to its width. --json prints one object a\n"
+     "line: integers exact, blobs as {\"base64\":\"...\"}.",
+     "skep db query app.db \"SELECT name, size FROM file ORDER BY size DESC LIMIT 10\"\n"
+     "skep db query app.db \"SELECT * FROM file WHERE name = ?\" -p text:007 --json\n"
+     "skep db query app.db \"DELETE FROM file WHERE size = ?\" --param 0 --write\n",
+     "skep-db(1)", query_args, query_options, cli_db_query},
+    {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
+     "skep version\n"
+     "skep version --json\n",
+     "skep(1)", no_args, no_options, cli_version},
+    {0},
+};

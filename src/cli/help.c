@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_COLUMNS 16
+#define LABEL_MAX 64
+
+static const char *bold(const cli_out *out)
+{
+    cli_ui ui;
+    cli_ui_init(&ui);
+    bool colour = out->file == stdout ? ui.out_colour : ui.err_colour;
+    return cli_sgr(colour, CLI_BOLD);
+}
+
+static void heading(cli_out *out, const char *text)
+{
+    const char *on = bold(out);
+    cli_printf(out, "\n%s%s%s\n", on, text, on[0] == '\0' ? "" : cli_sgr(true, CLI_PLAIN));
+}
+
+static void entry(cli_out *out, const char *name, const char *text)
+{
+    cli_printf(out, "  %-*s %s\n", NAME_COLUMNS, name, text);
+}
+
+static void options(cli_out *out, const cli_option *list)
+{
+    for (; list->id != 0; list++) {
+        char label[LABEL_MAX];
+        char letter[3] = {'-', list->letter, '\0'};
+        if (list->help == NULL)
+            continue;
+        (void)snprintf(label, sizeof(label), "%s%s%s%s%s%s", list->letter != 0 ? letter : "",
+                       list->letter != 0 && list->name != NULL ? ", " : "",
+                       list->name != NULL ? "--" : "", list->name != NULL ? list->name : "",
+                       list->value != NULL ? " " : "", list->value != NULL ? list->value : "");
+        entry(out, label, list->help);
+    }
+}
+
+static void lines(cli_out *out, const char *text)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        cli_printf(out, len > 0 ? "  %.*s\n" : "%.*s\n", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
+static void command_line(cli_out *out, const cli_command *command)
+{
+    cli_printf(out, "skep %s", command->noun);
+    if (command->verb != NULL)
+        cli_printf(out, " %s", command->verb);
+    for (const cli_arg *arg = command->args; arg->name != NULL; arg++)
+        cli_printf(out, arg->optional ? " [%s]" : " %s", arg->name);
+    for (const cli_option *option = command->options; option->id != 0; option++) {
+        if (option->help == NULL)
+            continue;
+        cli_printf(out, " [--%s%s%s]%s", option->name, option->value != NULL ? " " : "",
+                   option->value != NULL ? option->value : "", option->many ? "..." : "");
+    }
+    cli_puts(out, " [--json]\n");
+}
+
+static void endings(cli_out *out)
+{
+    heading(out, "Exit status");
+    cli_puts(out, "  0 done  1 found something wrong  2 usage  3 the operation failed\n");
+}
+
+static void nouns(cli_out *out)
+{
+    for (const cli_noun *noun = cli_nouns; noun->name != NULL; noun++)
+        entry(out, noun->name, noun->summary);
+}
+
+static void verbs(cli_out *out, const char *noun)
+{
+    for (const cli_command *row = cli_commands; row->noun != NULL; row++)
+        if (strcmp(row->noun, noun) == 0 && row->verb != NULL)
+            entry(out, row->verb, row->summary);
+}
+
+static void everywhere(cli_out *out)
+{
+    heading(out, "Everywhere");
+    options(out, cli_globals);
+}
+
+void cli_help_short(FILE *to)
+{
+    cli_out out = {to, 0};
+    cli_puts(&out, "skep: an embedded data layer for applications\n\n"
+                   "Usage: skep [-C DIR] [--json] [-q|-v] NOUN VERB [ARGS]\n\n");
+    nouns(&out);
+    cli_puts(&out, "\nBegin with: skep tour    All about it: skep --help, man skep\n");
+}
+
+void cli_help_program(cli_out *out)
+{
+    cli_puts(out, "skep: an embedded data layer for applications\n\n"
+                  "Usage: skep [-C DIR] [--json] [-q|-v] NOUN VERB [ARGS]\n");
+    for (const cli_noun *noun = cli_nouns; noun->name != NULL; noun++) {
+        heading(out, noun->name);
+        cli_printf(out, "  %s\n", noun->summary);
+        for (const cli_command *row = cli_commands; row->noun != NULL; row++) {
+            if (strcmp(row->noun, noun->name) != 0)
+                continue;
+            cli_puts(out, "    ");
+            command_line(out, row);
+        }
+    }
+    everywhere(out);
+    endings(out);
+    cli_puts(out, "\nskep NOUN VERB --help tells more of each; so do man skep, man skep-db.\n"
+                  "Tab completion for bash, zsh and fish: skep --completion SHELL\n");
+}
+
+void cli_help_noun(cli_out *out, const cli_noun *noun)
+{
+    cli_printf(out, "Usage: skep %s VERB [ARGS]\n\n%s\n", noun->name, noun->summary);
+    heading(out, "Verbs");
+    verbs(out, noun->name);
+    cli_printf(out, "\nskep %s VERB --help tells more of each.\n", noun->name);
+}
+
+void cli_help_command(cli_out *out, const cli_command *command)
+{
+    cli_puts(out, "Usage: ");
+    command_line(out, command);
+    cli_printf(out, "\n%s.\n", command->summary);
+    if (command->about != NULL)
+        cli_printf(out, "\n%s\n", command->about);
+    if (command->options->id != 0) {
+        heading(out, "Options");
+        options(out, command->options);
+    }
+    everywhere(out);
+    heading(out, "Examples");
+    lines(out, command->examples);
+    endings(out);
+    cli_printf(out, "\nManual: %s\n", command->manual);
+}

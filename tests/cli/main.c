@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+int main(int argc, char **argv)
+{
+    static const harness_suite *const suites[] = {
+        &conventions_suite, &examples_suite, &query_suite, &status_suite,
+        &terminal_suite,    &tour_suite,     &write_suite, NULL,
+    };
+    return harness_main(argc, argv, suites, NULL);
+}

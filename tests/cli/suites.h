@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_CLI_SUITES_H
+#define TESTS_CLI_SUITES_H
+
+#include "harness/harness.h"
+
+extern const harness_suite conventions_suite, examples_suite, query_suite, status_suite,
+    terminal_suite, tour_suite, write_suite;
+
+#endif

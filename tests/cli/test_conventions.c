@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <skep/version.h>
+
+#include "run.h"
+
+static const char *const commands[][2] = {
+    {"tour", NULL}, {"db", "status"}, {"db", "query"}, {"version", NULL}};
+
+TEST(no_arguments_print_the_short_help_and_exit_2)
+{
+    ran r = run_program(run_skep_path(), (const char *const[]){"skep", NULL}, 0);
+    ck_assert_int_eq(r.status, 2);
+    ck_assert_uint_eq(r.out_len, 0);
+    ck_assert(contains(r.err, "Usage: skep"));
+    ck_assert(contains(r.err, "skep tour"));
+}
+
+TEST(a_noun_alone_shows_its_verbs_and_exits_2)
+{
+    ran r = SKEP("db");
+    ck_assert_int_eq(r.status, 2);
+    ck_assert(contains(r.err, "status") && contains(r.err, "query"));
+    ck_assert_uint_eq(r.out_len, 0);
+}
+
+TEST(help_is_a_result_in_all_its_forms)
+{
+    ran whole = SKEP("--help");
+    ran noun = SKEP("db", "--help");
+    ran verb = SKEP("db", "query", "--help");
+    ran word = SKEP("help", "db", "query");
+    ck_assert_int_eq(whole.status | noun.status | verb.status | word.status, 0);
+    ck_assert(contains(whole.out, "skep db query FILE SQL"));
+    ck_assert(contains(noun.out, "skep db VERB"));
+    ck_assert_str_eq(verb.out, word.out);
+    ck_assert_str_eq(verb.err, "");
+}
+
+TEST(every_command_has_help_with_examples_and_a_manual)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        ran r = commands[i][1] != NULL ? SKEP(commands[i][0], commands[i][1], "-h")
+                                       : SKEP(commands[i][0], "-h");
+        ck_assert_int_eq(r.status, 0);
+        ck_assert(contains(r.out, "Usage: skep "));
+        ck_assert(contains(r.out, "Examples"));
+        ck_assert(contains(r.out, "Manual: skep"));
+        ck_assert(contains(r.out, "--json"));
+    }
+}
+
+TEST(help_lines_fit_80_columns)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        ran r = commands[i][1] != NULL ? SKEP(commands[i][0], commands[i][1], "-h")
+                                       : SKEP(commands[i][0], "-h");
+        for (const char *line = r.out; *line != '\0';) {
+            size_t len = strcspn(line, "\n");
+            ck_assert_msg(len <= 80, "too wide: %.*s", (int)len, line);
+            line += len + (line[len] == '\n');
+        }
+    }
+}
+
+TEST(unknown_words_suggest_the_nearest)
+{
+    ran r = SKEP("bd");
+    ck_assert_int_eq(r.status, 2);
+    assert_one_line(r.err, "bd", "did you mean db?", "skep --help");
+    r = SKEP("db", "qeury", "x", "y");
+    ck_assert_int_eq(r.status, 2);
+    assert_one_line(r.err, "qeury", "did you mean query?", "skep db --help");
+    r = SKEP("db", "query", "x", "y", "--prams", "1");
+    ck_assert_int_eq(r.status, 2);
+    assert_one_line(r.err, "--prams", "did you mean --param?", "skep db query --help");
+    r = SKEP("db", "query", "x", "y", "--zzz");
+    ck_assert_int_eq(r.status, 2);
+    ck_assert(!contains(r.err, "did you mean"));
+}
+
+TEST(wrong_arguments_are_usage_errors)
+{
+    static const char *const lines[][6] = {
+        {"db", "query", "file", NULL},
+        {"db", "status", "a", "b", NULL},
+        {"tour", "nowhere", NULL},
+        {"db", "status", "f", "--json=1", NULL},
+        {"db", "query", "f", "s", "-p", NULL},
+        {"-C", NULL},
+        {"db", "query", "f", "s", "-y", NULL},
+        {"-q", "-v", "version", NULL},
+        {"--completion", "tcsh", NULL},
+        {"db", "query", "f", "s", "--wri", NULL},
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const char *argv[8] = {"skep"};
+        for (size_t k = 0; k < 6 && lines[i][k] != NULL; k++)
+            argv[k + 1] = lines[i][k];
+        ran r = run_program(run_skep_path(), argv, 0);
+        ck_assert_int_eq(r.status, 2);
+        ck_assert_uint_eq(r.out_len, 0);
+        assert_one_line(r.err, "--help)");
+    }
+}
+
+TEST(options_stand_before_the_noun_or_after_the_verb)
+{
+    ran before = SKEP("--json", "version");
+    ran after = SKEP("version", "--json");
+    ran word = SKEP("--version");
+    ck_assert_int_eq(before.status | after.status | word.status, 0);
+    ck_assert_str_eq(before.out, after.out);
+    ck_assert(contains(word.out, SKEP_VERSION));
+    json_t *have = parse_json(before.out);
+    ck_assert_str_eq(json_string_value(json_object_get(have, "skep")), skep_version());
+    ck_assert_str_eq(json_string_value(json_object_get(have, "sqlite")), skep_sqlite_version());
+    json_decref(have);
+}
+
+TEST(c_runs_as_if_started_in_that_directory)
+{
+    (void)FIXTURE("here.db", "CREATE TABLE t (a)");
+    ran r = SKEP("-C", harness_dir(), "db", "query", "here.db", "SELECT 5 AS five", "--json");
+    ck_assert_int_eq(r.status, 0);
+    assert_json(r.out, "{\"five\": 5}");
+    r = SKEP("-C", harness_path("missing"), "version");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "missing", "SKEP_ENOTFOUND");
+}
+
+TEST(errors_are_one_line_with_what_which_why_and_the_code)
+{
+    ran r = SKEP("db", "status", harness_path("absent.db"));
+    ck_assert_int_eq(r.status, 3);
+    ck_assert_uint_eq(r.out_len, 0);
+    assert_one_line(r.err, "absent.db", "No such file", "; check the name", "(SKEP_ENOTFOUND)");
+}
+
+TEST(control_characters_in_a_message_are_shown_not_sent)
+{
+    ran r = SKEP("-C", "a\x1b[31m\nb", "version");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "a\\x1b[31m\\nb");
+    r = SKEP("db", "status", harness_path("a\x1b[31m\nb.db"));
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "b.db");
+    ck_assert_ptr_null(strchr(r.err, '\x1b'));
+}
+
+static void assert_write_error(const char *const argv[])
+{
+    ran full = run_program(run_skep_path(), argv, RUN_FULL_OUT);
+    ck_assert_int_eq(full.status, 3);
+    assert_one_line(full.err, "standard output", "No space left", "SKEP_EFULL");
+    ran closed = run_program(run_skep_path(), argv, RUN_CLOSED_OUT);
+    ck_assert_int_eq(closed.status, 3);
+    assert_one_line(closed.err, "standard output");
+    ran gone = run_program(run_skep_path(), argv, RUN_GONE_OUT);
+    ck_assert_int_eq(gone.status, 3);
+    ck_assert_str_eq(gone.err, "");
+}
+
+TEST(a_result_that_cannot_be_written_is_exit_3)
+{
+    const char *db = FIXTURE("a.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)");
+    assert_write_error((const char *const[]){"skep", "version", NULL});
+    assert_write_error((const char *const[]){"skep", "--help", NULL});
+    assert_write_error((const char *const[]){"skep", "--completion", "bash", NULL});
+    assert_write_error((const char *const[]){"skep", "db", "status", db, NULL});
+    assert_write_error((const char *const[]){"skep", "db", "status", db, "--json", NULL});
+    const char *forms[] = {"-q", "--json", "--csv", "--write"};
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        assert_write_error(
+            (const char *const[]){"skep", "db", "query", db, "SELECT a FROM t", forms[i], NULL});
+}
+
+TEST(nothing_is_opened_in_the_place_of_a_closed_stdout)
+{
+    const char *db = FIXTURE("a.db", "CREATE TABLE t (a)");
+    const char *const argv[] = {
+        "skep", "db", "query", db, "INSERT INTO t VALUES (1) RETURNING a", "--write", NULL};
+    ck_assert_int_eq(run_program(run_skep_path(), argv, RUN_CLOSED_OUT).status, 3);
+    ran r = SKEP("db", "query", db, "PRAGMA integrity_check", "--json");
+    ck_assert_int_eq(r.status, 0);
+    assert_json(r.out, "{\"integrity_check\": \"ok\"}");
+}
+
+/* Ask bash what the completion offers for these words, the last of which is being typed. */
+static ran complete(const char *words, int count)
+{
+    char script[1024];
+    (void)snprintf(script, sizeof(script),
+                   "source <(\"$0\" --completion bash) && COMP_WORDS=(%s) COMP_CWORD=%d && _skep"
+                   " && printf '%%s\\n' \"${COMPREPLY[@]}\"",
+                   words, count - 1);
+    return run_program("/bin/bash",
+                       (const char *const[]){"bash", "-c", script, run_skep_path(), NULL}, 0);
+}
+
+TEST(bash_completes_nouns_verbs_options_and_files)
+{
+    (void)FIXTURE("some.db", "CREATE TABLE t (a)");
+    char words[512];
+    ck_assert_str_eq(complete("skep ''", 2).out, "tour\ndb\nversion\n");
+    ck_assert_str_eq(complete("skep db ''", 3).out, "status\nquery\n");
+    ck_assert_str_eq(complete("skep --json -C / db q", 6).out, "query\n");
+    ck_assert_str_eq(complete("skep db query --wr", 4).out, "--write\n");
+    ck_assert_str_eq(complete("skep tour inv", 3).out, "inventory\n");
+    ck_assert(contains(complete("skep db status --", 4).out, "--json"));
+    ck_assert(!contains(complete("skep db status --", 4).out, "--write"));
+    ck_assert(!contains(complete("skep tour --", 3).out, "--crash-child"));
+    (void)snprintf(words, sizeof(words), "skep db status %s/so", harness_dir());
+    ck_assert(contains(complete(words, 4).out, "/some.db\n"));
+}
+
+TEST(zsh_and_fish_completions_know_every_command_and_option)
+{
+    static const char *const words[] = {"tour",  "version", "status", "query",     "param",
+                                        "write", "csv",     "source", "inventory", "json"};
+    ran zsh = SKEP("--completion", "zsh");
+    ran fish = SKEP("--completion", "fish");
+    ck_assert_int_eq(zsh.status | fish.status, 0);
+    ck_assert_int_eq(strncmp(zsh.out, "#compdef skep\n", 14), 0);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        ck_assert(contains(zsh.out, words[i]));
+        ck_assert(contains(fish.out, words[i]));
+    }
+    ck_assert(!contains(zsh.out, "crash-child"));
+    ck_assert(!contains(fish.out, "crash-child"));
+}
+
+static const harness_test tests[] = {
+    HARNESS_TEST(no_arguments_print_the_short_help_and_exit_2),
+    HARNESS_TEST(a_noun_alone_shows_its_verbs_and_exits_2),
+    HARNESS_TEST(help_is_a_result_in_all_its_forms),
+    HARNESS_TEST(every_command_has_help_with_examples_and_a_manual),
+    HARNESS_TEST(help_lines_fit_80_columns),
+    HARNESS_TEST(unknown_words_suggest_the_nearest),
+    HARNESS_TEST(wrong_arguments_are_usage_errors),
+    HARNESS_TEST(options_stand_before_the_noun_or_after_the_verb),
+    HARNESS_TEST(c_runs_as_if_started_in_that_directory),
+    HARNESS_TEST(errors_are_one_line_with_what_which_why_and_the_code),
+    HARNESS_TEST(control_characters_in_a_message_are_shown_not_sent),
+    HARNESS_TEST(a_result_that_cannot_be_written_is_exit_3),
+    HARNESS_TEST(nothing_is_opened_in_the_place_of_a_closed_stdout),
+    HARNESS_TEST(bash_completes_nouns_verbs_options_and_files),
+    HARNESS_TEST(zsh_and_fish_completions_know_every_command_and_option),
+};
+const harness_suite conventions_suite = HARNESS_SUITE("conventions", tests);

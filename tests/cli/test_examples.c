@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+#include <stdlib.h>
+
+#include "run.h"
+
+static ran example(const char *name, const char *first, const char *second)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/examples/%s", getenv("SKEP_BUILD_DIR"), name);
+    return run_program(path, (const char *const[]){name, first, second, NULL}, 0);
+}
+
+TEST(the_first_program_keeps_what_it_writes)
+{
+    const char *db = harness_path("first.db");
+    ck_assert_int_eq(example("first", db, NULL).status, 0);
+    ck_assert_int_eq(example("first", db, NULL).status, 0);
+    ran r = SKEP("db", "query", db, "SELECT name, count(*) AS n FROM greeted", "--json");
+    assert_json(r.out, "{\"name\": \"world\", \"n\": 2}");
+}
+
+TEST(the_inventory_records_files_and_goes_on_where_it_was)
+{
+    const char *db = harness_path("inventory.db");
+    const char *source = getenv("SKEP_SOURCE_DIR");
+    char include[4096];
+    (void)snprintf(include, sizeof(include), "%s/include", source);
+    ran r = example("inventory", db, include);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, "durable transactions/s"));
+    ck_assert(contains(r.out, "/include/skep/db.h"));
+    r = example("inventory", db, include);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, " 0 of them new"));
+}
+
+TEST(the_transactions_of_the_guide_end_as_it_says)
+{
+    ran r = example("transactions", harness_path("bank.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, "1000 in the bank, 1010 after 2 gifts of 5\n"));
+    ck_assert(contains(r.err, "SKEP_EUSER: the transaction function returned -1001 (rolled back)"));
+    ck_assert(contains(r.err, "SKEP_ECONSTRAINT: "));
+    ck_assert(contains(r.err, "SKEP_ECANCELLED: call cancelled before the call began (none)"));
+}
+
+static const harness_test tests[] = {
+    HARNESS_TEST(the_first_program_keeps_what_it_writes),
+    HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
+    HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
+};
+const harness_suite examples_suite = HARNESS_SUITE("examples", tests);

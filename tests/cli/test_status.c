@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include <skep/version.h>
+
+#include "run.h"
+
+static void assert_number(const json_t *object, const char *key, json_int_t expected)
+{
+    const json_t *value = json_object_get(object, key);
+    ck_assert_msg(json_is_integer(value), "%s is no integer", key);
+    ck_assert_int_eq(json_integer_value(value), expected);
+}
+
+static void assert_text(const json_t *object, const char *key, const char *expected)
+{
+    const json_t *value = json_object_get(object, key);
+    ck_assert_msg(json_is_string(value), "%s is no text", key);
+    ck_assert_str_eq(json_string_value(value), expected);
+}
+
+TEST(status_says_what_the_file_is)
+{
+    const char *path = FIXTURE("s.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)");
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    ran r = SKEP("db", "status", path, "--json");
+    ck_assert_int_eq(r.status, 0);
+    json_t *have = parse_json(r.out);
+    assert_text(have, "path", path);
+    assert_number(have, "page_size", 4096);
+    assert_number(have, "pages", st.st_size / 4096);
+    assert_number(have, "bytes", st.st_size);
+    assert_number(have, "wal_bytes", 0);
+    assert_text(have, "journal_mode", "wal");
+    assert_text(have, "synchronous", "full");
+    ck_assert(json_is_false(json_object_get(have, "encrypted")));
+    assert_text(have, "sqlite_version", skep_sqlite_version());
+    json_decref(have);
+}
+
+TEST(status_for_a_person_has_a_line_for_each_fact)
+{
+    const char *path = FIXTURE("s.db", "CREATE TABLE t (a)");
+    ran r = SKEP("db", "status", path);
+    static const char *const names[] = {"path",         "size",        "pages",     "wal",
+                                        "journal mode", "synchronous", "encrypted", "SQLite"};
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.err, "");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        ck_assert(contains(r.out, names[i]));
+    ck_assert_ptr_null(strchr(r.out, '\t'));
+}
+
+TEST(status_refuses_what_is_no_database)
+{
+    const char *text = harness_path("text");
+    harness_write_file(text, "no database at all, but long enough to look at", 46);
+    ran r = SKEP("db", "status", text);
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "SKEP_ECORRUPT");
+    r = SKEP("db", "status", harness_dir());
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, harness_dir(), "directory", "SKEP_EINVALID");
+    r = SKEP("db", "status", harness_path("missing"));
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "missing", "SKEP_ENOTFOUND");
+}
+
+TEST(status_and_query_leave_the_file_as_it_is)
+{
+    const char *path = FIXTURE("s.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)");
+    struct stat before;
+    struct stat after;
+    size_t size_before;
+    size_t size_after;
+    void *bytes_before = harness_read_file(path, &size_before);
+    ck_assert_int_eq(stat(path, &before), 0);
+    ck_assert_int_eq(SKEP("db", "status", path).status, 0);
+    ck_assert_int_eq(SKEP("db", "query", path, "SELECT * FROM t").status, 0);
+    void *bytes_after = harness_read_file(path, &size_after);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_uint_eq(size_before, size_after);
+    ck_assert_int_eq(memcmp(bytes_before, bytes_after, size_before), 0);
+    ck_assert_int_eq(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
+    ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+    ck_assert_uint_eq(before.st_mode, after.st_mode);
+}
+
+static const harness_test tests[] = {
+    HARNESS_TEST(status_says_what_the_file_is),
+    HARNESS_TEST(status_for_a_person_has_a_line_for_each_fact),
+    HARNESS_TEST(status_refuses_what_is_no_database),
+    HARNESS_TEST(status_and_query_leave_the_file_as_it_is),
+};
+const harness_suite status_suite = HARNESS_SUITE("status", tests);
