@@ -8,6 +8,7 @@
 #include <string.h>
 
 static _Thread_local skep_err last;
+static _Thread_local uint32_t serial;
 
 #ifdef SKEP_TEST_BUILD
 static _Thread_local bool misuse_returns;
@@ -54,6 +55,7 @@ __attribute__((format(printf, 4, 0))) static int fill(int code, int sys_errno, c
     }
     make_one_line(text, n >= (int)sizeof(text));
 
+    serial++;
     memset(&last, 0, sizeof(last));
     last.code = code;
     last.sys_errno = sys_errno;
@@ -144,6 +146,11 @@ void skep__err_errno(int sys_errno)
     last.sys_errno = sys_errno;
 }
 
+uint32_t skep__err_serial(void)
+{
+    return serial;
+}
+
 void skep__err_save(skep_err *out)
 {
     *out = last;
@@ -153,6 +160,7 @@ int skep__err_install(const skep_err *err)
 {
     if (err != &last)
         last = *err;
+    serial++;
     return last.code;
 }
 

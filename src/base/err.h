@@ -24,6 +24,9 @@ void skep__err_outcome(skep_outcome outcome);
 void skep__err_engine(int engine_code);
 void skep__err_errno(int sys_errno);
 
+/* Changes whenever this thread's detail does: has anything failed since? */
+uint32_t skep__err_serial(void);
+
 /* Where work hops threads: save what this thread failed with, install it on another. */
 void skep__err_save(skep_err *out);
 int skep__err_install(const skep_err *err); /* returns err->code */

@@ -28,6 +28,7 @@
 #include "base/queue.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -254,6 +255,16 @@ static uint64_t group_deadline(const group *g)
     return first;
 }
 
+/* The cancel of the only one that is still to run; NULL where several would have to be watched. */
+static const skep_cancel *group_cancel(const group *g)
+{
+    const skep_cancel *cancel = NULL;
+    for (size_t i = 0; i < g->count; i++)
+        if (g->req[i]->progress == PENDING)
+            cancel = g->req[i]->cancel;
+    return group_pending(g) == 1 ? cancel : NULL;
+}
+
 /* Answer those whose time is up; how many were they? */
 static size_t group_expire(group *g)
 {
@@ -299,7 +310,7 @@ static void group_commit(skep__queue *q, group *g, size_t kept)
 /* One transaction: begin, run, commit. Answers at least one pending request. */
 static void group_pass(skep__queue *q, group *g)
 {
-    int rc = q->ops->begin(q->ctx, group_deadline(g));
+    int rc = q->ops->begin(q->ctx, group_deadline(g), group_cancel(g));
     if (rc < 0) {
         skep_err err;
         skep__err_save(&err);
@@ -331,11 +342,19 @@ static void group_answer(skep__queue *q, group *g)
 
 /* ---- leading ---- */
 
-/* Sleep a little until most of the callers that are about to queue have done so. */
+/* Fewer have queued than the last group had: most of them were woken just now and are on their way.
+ * Giving up the processor once lets them arrive where there are more threads than cores. For small
+ * groups, whose commit costs each of them much, sleep until they have, but not for long. */
 static void lead_gather_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
 {
     size_t need = (q->expected * 9 + 9) / 10;
-    if (q->gather_max_ns == 0 || q->expected > SKEP__QUEUE_GATHER_MOST || q->closed || q->queued.count + 1 >= need)
+    if (q->expected > 2 && q->queued.count + 1 < need && !q->closed) {
+        skep__mutex_unlock(&q->mutex);
+        (void)sched_yield();
+        skep__mutex_lock(&q->mutex);
+    }
+    if (q->gather_max_ns == 0 || q->expected > SKEP__QUEUE_GATHER_MOST ||
+        q->queued.count + 1 >= need || q->closed)
         return;
     uint64_t limit = q->commit_avg_ns / 2;
     if (limit > q->gather_max_ns)
@@ -511,6 +530,7 @@ void skep__queue_dispose(skep__queue *q)
 
 int skep__queue_submit(skep__queue *q, skep__req *req)
 {
+    req->word = 0; /* for one that leads at once: it looks at its word, but never sleeps on it */
     skep__mutex_lock(&q->mutex);
     if (q->closed) {
         skep__mutex_unlock(&q->mutex);

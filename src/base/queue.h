@@ -40,9 +40,9 @@ typedef enum skep__verdict {
 
 typedef struct skep__group_ops {
     /* Open the group's transaction; wait for it no longer than to `deadline_ns` (0: as long as the
-     * operation itself likes). A failure is the answer of each request, except that SKEP_EBUSY is
-     * tried again for those whose deadline has not come. */
-    int (*begin)(void *ctx, uint64_t deadline_ns);
+     * operation itself likes) or until `cancel` (may be NULL) is fired. A failure is the answer of
+     * each request, except that SKEP_EBUSY is tried again for those whose time has not come. */
+    int (*begin)(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel);
     /* Run one request; `alone` says that it needs no protection from siblings: when it fails then,
      * UNDONE may leave its work to `rollback`. Failing sets req->rc and req->err. */
     skep__verdict (*run)(void *ctx, skep__req *req, bool alone);

@@ -15,7 +15,8 @@
 #include "base/point.h"
 #include "db/db_private.h"
 
-static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
+static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
+    SKEP__REQUIRES(db->checkpointer.mutex)
 {
     skep__checkpointer *c = &db->checkpointer;
     if (c->conn == NULL)
@@ -27,6 +28,20 @@ static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
     /* What the sync was to make durable is the only copy of what the next commit overwrites. */
     if (rc < 0 && c->conn->sync_failed)
         return skep__db_poison(db);
+    if (rc < 0 && rc != SKEP_EBUSY) { /* it may be the connection's fault: the next pass has another */
+        skep_err err;
+        skep__err_save(&err);
+        (void)skep__conn_close(SKEP__TAKE(c->conn));
+        (void)skep__err_install(&err);
+    }
+    return rc;
+}
+
+static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
+{
+    skep__mutex_lock(&db->checkpointer.mutex);
+    int rc = pass_locked(db, pages, left);
+    skep__mutex_unlock(&db->checkpointer.mutex);
     return rc;
 }
 
@@ -44,17 +59,18 @@ static int pass_as_writer(skep_db *db, void *arg)
 /* The database's own checkpoint. On return `*pages` is the WAL length that it left behind. */
 static int checkpoint(skep_db *db, uint64_t *pages)
 {
+    uint64_t ceiling = (uint64_t)db->opts.checkpoint_pages * SKEP__DB_CHECKPOINT_CEILING;
     pass_result result = {0, 0};
+    uint64_t now = 0;
     for (int i = 0; i < SKEP__DB_CHECKPOINT_PASSES; i++) {
         SKEP__TRY(pass(db, &result.pages, &result.left));
-        uint64_t now = atomic_load_explicit(&db->wal_pages, memory_order_relaxed);
+        now = atomic_load_explicit(&db->wal_pages, memory_order_relaxed);
         uint64_t copied = result.pages - result.left;
         result.left = now > copied ? now - copied : result.left;
-        if (result.left < SKEP__DB_CHECKPOINT_TAIL)
+        if (result.left < SKEP__DB_CHECKPOINT_TAIL || now >= ceiling)
             break;
     }
-    uint64_t ceiling = (uint64_t)db->opts.checkpoint_pages * SKEP__DB_CHECKPOINT_CEILING;
-    if (result.left < SKEP__DB_CHECKPOINT_TAIL || result.pages >= ceiling)
+    if (result.left < SKEP__DB_CHECKPOINT_TAIL || now >= ceiling)
         SKEP__TRY(skep__writer_exclusive(db, pass_as_writer, &result));
     *pages = result.left == 0 ? 0 : result.pages;
     return SKEP_OK;
@@ -162,6 +178,8 @@ int skep_db_checkpoint_pass(skep_db *db, int exclusive, uint64_t *left)
 {
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(left != NULL);
+    if (db->writer == NULL)
+        return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     SKEP__TRY(skep__db_check_poison(db));
     pass_result result = {0, 0};
     if (exclusive != 0)

@@ -74,7 +74,8 @@ void skep__readers_refuse(skep_db *db);
 
 typedef struct skep__checkpointer {
     skep__thread thread; /* started by the first commit that needs it */
-    skep__conn *conn;    /* that thread's, until it ends */
+    skep__mutex mutex;   /* held over a pass: the owner's threads may ask for passes too */
+    skep__conn *conn SKEP__GUARDED_BY(mutex);
     skep__word word;
     _Atomic uint64_t wake_at; /* WAL length that wakes it */
     _Atomic uint32_t stop;
@@ -94,7 +95,10 @@ int skep__checkpoint_last(skep_db *db);
 struct skep_db {
     char *path; /* absolute */
     skep_db_opts opts;
-    bool keep_wal;
+    bool keep_beside; /* there was a -wal or a -journal */
+    bool created; /* there was no file before */
+    uint64_t device; /* with inode: which file it is; 0 until it is open */
+    uint64_t inode;
     uint64_t cache_share; /* page cache of one connection, bytes */
 
     /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever leaves
@@ -139,6 +143,16 @@ struct skep_db {
 /* Count a call in; SKEP_ECLOSED once the database closes. Leaving may free the database. */
 int skep__db_enter(skep_db *db);
 void skep__db_leave(skep_db *db);
+
+/* Resolve the path, and look whether what is there can be a database (files.c). */
+int skep__db_find_file(skep_db *db, const char *path);
+/* Once it is open: remember which file it is. */
+int skep__db_note_file(skep_db *db);
+/* Before another connection is opened: two connections on two files of the same name would write
+ * one's pages into the other's WAL. */
+int skep__db_check_same_file(const skep_db *db);
+/* The failure of an open: let its text name the file, and its code the true reason. */
+int skep__db_explain_file(const skep_db *db, int rc);
 
 /* Size of the database file with `suffix` ("", "-wal"); -1 if there is none. */
 int64_t skep__db_file_bytes(const skep_db *db, const char *suffix);

@@ -11,13 +11,14 @@
 
 int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out)
 {
+    SKEP__TRY(skep__db_check_same_file(db));
     skep__conn_opts opts = {
         .path = db->path,
         .role = role,
         .create = role == SKEP__CONN_WRITER && (db->opts.flags & SKEP_DB_MUST_EXIST) == 0,
-        .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0,
+        .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0 && role == SKEP__CONN_READER,
         .foreign = (db->opts.flags & SKEP_DB_FOREIGN) != 0,
-        .keep_wal = db->keep_wal,
+        .keep_beside = db->keep_beside,
         .synchronous = (skep_sync)db->opts.synchronous,
         .busy_timeout_ms = db->opts.busy_timeout_ms,
         .cache_bytes = db->cache_share,
@@ -26,50 +27,6 @@ int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out
 }
 
 /* ---- opening ---- */
-
-static int check_path(const char *path)
-{
-    if (path[0] == '\0')
-        return SKEP__FAIL(SKEP_EINVALID, "the path of the database is empty");
-    if (strcmp(path, ":memory:") == 0)
-        return SKEP__FAIL(SKEP_EUNSUPPORTED, "a database in memory is not supported: give a path");
-    if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
-        return SKEP__FAIL(SKEP_EUNSUPPORTED, "this build has no PostgreSQL engine");
-    return SKEP_OK;
-}
-
-/* SQLite would hang on a FIFO and say "unable to open" for most else, so look first. */
-static int check_file(skep_db *db)
-{
-    uint32_t flags = db->opts.flags;
-    skep__file_info info;
-    int rc = skep__os_stat(db->path, &info);
-    if (rc == SKEP_ENOTFOUND) {
-        if ((flags & (SKEP_DB_MUST_EXIST | SKEP_DB_READONLY)) != 0)
-            return rc;
-        return SKEP_OK; /* the folder was resolved already */
-    }
-    if (rc < 0)
-        return rc;
-    static const char *const kinds[] = {"file", "directory", "FIFO", "socket", "device"};
-    if (info.type != SKEP__FILE_REGULAR)
-        return SKEP__FAIL(SKEP_EINVALID, "%s is a %s, not a database file", db->path,
-                          kinds[info.type]);
-    return SKEP_OK;
-}
-
-static int resolve(skep_db *db, const char *path)
-{
-    SKEP__TRY(check_path(path));
-    char full[SKEP__DB_PATH_MAX];
-    SKEP__TRY(skep__os_full_path(path, full, sizeof(full)));
-    db->path = skep__strdup(full);
-    if (db->path == NULL)
-        return skep__oom();
-    SKEP__TRY(check_file(db));
-    db->keep_wal = skep__db_file_bytes(db, "-wal") >= 0;
-    return SKEP_OK;
-}
 
 static int init_writer(skep_db *db)
 {
@@ -87,10 +44,11 @@ static int init_writer(skep_db *db)
 static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 {
     SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
-    SKEP__TRY(resolve(db, path));
+    SKEP__TRY(skep__db_find_file(db, path));
     db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
+    SKEP__TRY(skep__mutex_init(&db->checkpointer.mutex));
     atomic_store(&db->refs, 1);
     atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
 #ifdef SKEP_TEST_BUILD
@@ -98,23 +56,43 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     db->rerun_percent = 10;
 #endif
     SKEP__TRY(skep__readers_init(db));
-    SKEP__TRY(init_writer(db));
+    int rc = init_writer(db);
+    if (rc < 0)
+        return skep__db_explain_file(db, rc);
+    SKEP__TRY(skep__db_note_file(db));
     if (db->readers.slots[0].conn != NULL)
         atomic_store(&db->readers.slots[0].state, SKEP__READER_FREE);
     return SKEP_OK;
+}
+
+/* A reading connection makes an empty -wal where there was none, and has no right to remove it. One
+ * that could write does that as it closes, unless somebody else has the file open. */
+static void tidy(skep_db *db)
+{
+    skep__conn *conn = NULL;
+    if ((db->opts.flags & SKEP_DB_READONLY) == 0 || db->keep_beside ||
+        skep__db_file_bytes(db, "-wal") != 0)
+        return;
+    if (skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &conn) >= 0)
+        (void)skep__conn_close(conn);
 }
 
 /* Half-built databases too. Returns what the connections say as they close. */
 static int dispose(skep_db *db)
 {
     int rc = SKEP_OK;
-    if (db->writer != NULL && (db->opts.flags & SKEP_DB_FOREIGN) == 0 &&
-        atomic_load(&db->poisoned) == 0 && atomic_load(&db->closing) != 0)
+    /* Poison may have come from a checkpoint, of which no call was told. */
+    if (db->writer != NULL && atomic_load(&db->closing) != 0)
+        rc = skep__db_check_poison(db);
+    if (rc >= 0 && db->writer != NULL && (db->opts.flags & SKEP_DB_FOREIGN) == 0 &&
+        atomic_load(&db->closing) != 0)
         rc = skep__checkpoint_last(db);
     skep_err err;
     if (rc < 0)
         skep__err_save(&err);
     skep__readers_dispose(db);
+    if (db->inode != 0) /* it was open */
+        tidy(db);
     (void)skep__conn_close(db->checkpointer.conn);
     if (db->writer != NULL && atomic_load(&db->poisoned) != 0)
         db->writer->sync_failed = true; /* it does not write the WAL back as it closes */
@@ -122,6 +100,7 @@ static int dispose(skep_db *db)
     skep__queue_dispose(&db->queue);
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
+    skep__mutex_dispose(&db->checkpointer.mutex);
     skep__free(db->path);
     skep__free(db);
     return rc < 0 ? skep__err_install(&err) : closed;

@@ -272,8 +272,9 @@ static int read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_o
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE, "skep_read on %s from inside its own transaction function",
                           db->path);
-    if ((opts->flags & (SKEP_CALL_OWN_THREAD | SKEP_CALL_REMOTE)) != 0)
-        return SKEP__FAIL(SKEP_EINVALID, "SKEP_CALL_OWN_THREAD and SKEP_CALL_REMOTE are for writes");
+    uint32_t other = opts->flags & ~(uint32_t)SKEP_CALL_SINGLE;
+    if (other != 0)
+        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
     skep__limit limit = {0, opts->cancel, &db->abort};
     if (opts->timeout_ms > 0)
         limit.deadline_ns = skep__deadline_ns(opts->timeout_ms);

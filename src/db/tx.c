@@ -230,17 +230,17 @@ void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing)
     tx->open = NULL;
 }
 
-/* A negative value is either a code that skep gave to this function, or one of the application. */
-static int judge(const skep_tx *tx, int rc)
+/* A negative value is either a code that skep gave to this function, by `tx` or by whatever else it
+ * called in this thread since `serial`, or one of the application. */
+static int judge(const skep_tx *tx, int rc, uint32_t serial)
 {
     if (rc <= SKEP_EUSER)
         return skep__fail(rc, "callback", "the transaction function returned %d", rc);
-    if (rc >= SKEP_EINTERNAL && (tx->codes & (1u << (uint32_t)-rc)) != 0) {
-        if (skep_last_error()->code == rc)
-            return rc;
+    if (skep__err_serial() != serial && skep_last_error()->code == rc)
+        return rc;
+    if (rc >= SKEP_EINTERNAL && (tx->codes & (1u << (uint32_t)-rc)) != 0)
         return skep__fail(rc, "callback", "the transaction function returned %s",
                           skep_code_name(rc));
-    }
     return skep__fail(SKEP_EMISUSE, "callback",
                       "the transaction function returned %d, which is no code that skep gave it "
                       "and not SKEP_EUSER or below",
@@ -256,10 +256,11 @@ int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
     tx->attempt++;
     tx->conn->driver->call_begin(tx->conn);
     skep__frame_push(&frame, tx->db);
+    uint32_t serial = skep__err_serial();
     int rc = fn(tx, arg);
     skep__frame_pop(&frame);
     if (rc < 0)
-        rc = judge(tx, rc);
+        rc = judge(tx, rc, serial);
     while (tx->open != NULL)
         rows_release(tx->open);
     if (tx->lost && rc >= 0) /* it took a failure for a success: nothing of it is there */

@@ -93,7 +93,7 @@ static void rollback(void *ctx)
         (void)skep__err_install(&err);
 }
 
-static int begin(void *ctx, uint64_t deadline_ns)
+static int begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
 {
     skep_db *db = ctx;
     SKEP__TRY(skep__db_check_poison(db));
@@ -101,7 +101,7 @@ static int begin(void *ctx, uint64_t deadline_ns)
     /* A rollback that found no memory has left its transaction open. */
     if (db->writer->driver->in_tx(db->writer))
         SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
-    skep__limit limit = {deadline_ns, NULL, &db->abort}; /* of the wait for other processes */
+    skep__limit limit = {deadline_ns, cancel, &db->abort}; /* of the wait for other processes */
     db->writer->limit = &limit;
     int rc = skep__conn_control(db->writer, SKEP__BEGIN_WRITE);
     db->writer->limit = NULL;
@@ -236,7 +236,8 @@ static int commit_failed(skep_db *db, int rc)
     rollback(db);
     (void)skep__err_install(&err);
     if (rc != SKEP_EPOISONED)
-        skep__err_outcome(SKEP_OUTCOME_ROLLED_BACK);
+        skep__err_outcome(db->writer->commit_unsure ? SKEP_OUTCOME_UNKNOWN
+                                                    : SKEP_OUTCOME_ROLLED_BACK);
     return split ? SKEP__COMMIT_SPLIT : rc;
 }
 
@@ -302,8 +303,9 @@ static int check_write(skep_db *db, const skep_call_opts *opts)
                           db->path);
     if (db->writer == NULL)
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
-    if ((opts->flags & SKEP_CALL_SINGLE) != 0)
-        return SKEP__FAIL(SKEP_EINVALID, "SKEP_CALL_SINGLE is for reads");
+    uint32_t other = opts->flags & ~(uint32_t)(SKEP_CALL_OWN_THREAD | SKEP_CALL_REMOTE);
+    if (other != 0)
+        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for writes", other);
     if ((opts->flags & SKEP_CALL_REMOTE) != 0 && atomic_load(&db->gate) == 0)
         return no_gate(db);
     return SKEP_OK;

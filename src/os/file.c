@@ -138,14 +138,32 @@ static int sync_directory_of(const char *path)
     return SKEP_OK;
 }
 
+/* A name that no other running thread can use. */
+static int temp_name(const char *path, char temp[SKEP__PATH_MAX])
+{
+    int len = snprintf(temp, SKEP__PATH_MAX, "%s.%ld.tmp", path, (long)gettid());
+    if (len < 0 || (size_t)len >= SKEP__PATH_MAX)
+        return SKEP__FAIL(SKEP_ELIMIT, "path of more than %d bytes: %s", SKEP__PATH_MAX - 1, path);
+    return SKEP_OK;
+}
+
+int skep__os_try_create(const char *path)
+{
+    SKEP__CLEANUP(close_fd) int fd = -1;
+    char temp[SKEP__PATH_MAX];
+    SKEP__TRY(temp_name(path, temp));
+    if (open_fd(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &fd) < 0)
+        return SKEP__FAIL_ERRNO(skep_last_error()->sys_errno, "create %s", path);
+    if (skep__os()->unlink(temp) != 0)
+        return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
+    return SKEP_OK;
+}
+
 int skep__os_write_file(const char *path, skep_slice data)
 {
-    /* A name that no other running thread can use. One of a process that died with the same number
-     * is waste, and in the way. */
+    /* One of a process that died with the same number is waste, and in the way. */
     char temp[SKEP__PATH_MAX];
-    int len = snprintf(temp, sizeof(temp), "%s.%ld.tmp", path, (long)gettid());
-    if (len < 0 || (size_t)len >= sizeof(temp))
-        return SKEP__FAIL(SKEP_ELIMIT, "path of more than %d bytes: %s", SKEP__PATH_MAX - 1, path);
+    SKEP__TRY(temp_name(path, temp));
     if (skep__os()->unlink(temp) != 0 && errno != ENOENT)
         return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
     int rc = write_temp(temp, data);

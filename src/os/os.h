@@ -39,6 +39,10 @@ int skep__os_full_path(const char *path, char *out, size_t size) SKEP_CHECK;
 /* Bytes that this process may still fill on the file system of `path`. */
 int skep__os_free_bytes(const char *path, uint64_t *out) SKEP_CHECK;
 
+/* Why `path` cannot be made, by trying it with another name in the same directory: what was made is
+ * removed again, and under its own name somebody might have opened it meanwhile. */
+int skep__os_try_create(const char *path) SKEP_CHECK;
+
 /* Append the whole file to `out`; its ceiling is the file's. */
 int skep__os_read_file(const char *path, skep__buf *out) SKEP_CHECK;
 

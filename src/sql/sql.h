@@ -43,7 +43,7 @@ typedef struct skep__conn_opts {
     bool create;        /* make the file if it is not there */
     bool readonly;      /* the file must not change, not even by closing it */
     bool foreign;       /* keep the journal mode that the file has */
-    bool keep_wal;      /* readonly: there is a -wal, which stays as it is */
+    bool keep_beside;   /* readonly: there is a -wal or a -journal, which stays as it is */
     skep_sync synchronous;
     int64_t busy_timeout_ms;
     uint64_t cache_bytes;
@@ -127,6 +127,9 @@ struct skep__conn {
     skep__stmt_cache cache;
     /* The last failure was of a sync: what it was to make durable may or may not be. */
     bool sync_failed;
+    /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit, which
+     * overwrites them, would bring it back. */
+    bool commit_unsure;
 };
 
 /* First member of every driver's statement. */

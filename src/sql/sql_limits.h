@@ -7,6 +7,7 @@
 #define SKEP__SQL_CACHE_BUCKETS 256   /* a power of two, for addresses and for texts */
 #define SKEP__SQL_PROGRESS_OPS 1000   /* engine steps between two looks at the deadline */
 #define SKEP__SQL_DDL_MAX (1024 * 1024) /* bytes of composed SQL */
+#define SKEP__SQL_SUFFIX_MAX 8        /* "-journal": what SQLite puts behind a path */
 #define SKEP__SQL_WAL_KEEP (64 * 1024 * 1024) /* bytes of a recycled -wal that are kept */
 
 #endif

@@ -225,6 +225,10 @@ static int control(skep__conn *base, skep__control what)
     int rc = sqlite3_step(conn->controls[what]);
     if (rc != SQLITE_DONE)
         failed = skep__sqlite_fail(conn, rc, control_text[what], NULL);
+    /* The wal-index is brought up to date after the pages are in the WAL, and that can fail for want
+     * of memory or of space for -shm. */
+    if (failed < 0 && what == SKEP__COMMIT)
+        base->commit_unsure = (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_IOERR;
     (void)sqlite3_reset(conn->controls[what]);
     conn->own = false;
     return failed;

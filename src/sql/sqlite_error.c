@@ -106,6 +106,10 @@ int skep__sqlite_fail(sqlite_conn *conn, int rc, const char *what, const char *s
     int code = skep__sqlite_code(extended);
     if ((extended & 0xff) == SQLITE_CANTOPEN && sys_errno != 0)
         code = skep__code_of_errno(sys_errno);
+    /* Only a write of pages says FULL; -shm that cannot grow, for one, is an I/O error. */
+    if ((extended & 0xff) == SQLITE_IOERR && extended != SQLITE_IOERR_SHORT_READ &&
+        skep__code_of_errno(sys_errno) == SKEP_EFULL)
+        code = SKEP_EFULL;
     if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
         conn->base.sync_failed = true;
     if ((extended & 0xff) == SQLITE_INTERRUPT)

@@ -225,12 +225,24 @@ static int set_up_functions(sqlite_conn *conn)
 /* What keeps the files as they are when a connection that only looks is closed. */
 static int set_up_hands_off(sqlite_conn *conn, const skep__conn_opts *opts)
 {
-    if (opts->readonly && opts->keep_wal) {
+    if (opts->readonly && opts->keep_beside) {
         SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1));
         int on = 1;
         (void)sqlite3_file_control(conn->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     }
     return SKEP_OK;
+}
+
+/* Where the WAL cannot be opened for writing, SQLite opens it for reading without a word. Whether it
+ * can be written shows when somebody begins to. */
+static int check_writable(sqlite_conn *conn)
+{
+    (void)sqlite3_busy_handler(conn->handle, NULL, NULL);
+    int rc = conn->base.driver->control(&conn->base, SKEP__BEGIN_WRITE);
+    (void)sqlite3_busy_handler(conn->handle, on_busy, conn);
+    if (rc < 0) /* another process that writes right now is a good sign */
+        return rc == SKEP_EBUSY ? SKEP_OK : rc;
+    return conn->base.driver->control(&conn->base, SKEP__ROLLBACK);
 }
 
 static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
@@ -256,7 +268,8 @@ static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
     if (opts->role == SKEP__CONN_CHECKPOINTER)
         return SKEP_OK;
     (void)sqlite3_set_authorizer(conn->handle, skep__sqlite_authorize, conn);
-    return skep__sqlite_prepare_controls(conn);
+    SKEP__TRY(skep__sqlite_prepare_controls(conn));
+    return opts->role == SKEP__CONN_WRITER && !opts->foreign ? check_writable(conn) : SKEP_OK;
 }
 
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
@@ -270,8 +283,17 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
     conn->role = opts->role;
     conn->readonly = opts->readonly;
     conn->busy_timeout_ms = opts->busy_timeout_ms;
+    const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    if (vfs != NULL && strlen(opts->path) + SKEP__SQL_SUFFIX_MAX > (size_t)vfs->mxPathname) {
+        skep__free(conn);
+        return SKEP__FAIL(SKEP_ELIMIT, "path of %zu bytes, SQLite takes %d", strlen(opts->path),
+                          vfs->mxPathname - SKEP__SQL_SUFFIX_MAX);
+    }
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    flags |= opts->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    /* A WAL file that was closed cleanly gets a -wal and a -shm even for reading, and only who may
+     * write takes them away again. So with nothing beside the file there is nothing to spare, and
+     * `query_only` is enough; SQLite falls back to reading where it may not write. */
+    flags |= opts->readonly && opts->keep_beside ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= opts->create ? SQLITE_OPEN_CREATE : 0;
     int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, NULL);
     int failed = SKEP_OK;

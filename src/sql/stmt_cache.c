@@ -106,7 +106,8 @@ static int borrow_slow(skep__conn *conn, const char *sql, skep__stmt **out)
         return SKEP__FAIL(SKEP_ELIMIT, "the SQL text is longer than %d bytes", SKEP__SQL_TEXT_MAX);
     uint64_t hash = skep__hash64(sql, len, 0);
     skep__stmt *stmt = find_by_text(cache, hash, sql, len);
-    if (stmt == NULL || stmt->busy) {
+    bool known = stmt != NULL && !stmt->busy;
+    if (!known) {
         bool twin = stmt != NULL;
         SKEP__TRY(conn->driver->prepare(conn, sql, len, &stmt));
         if (!twin && cache_make_room(cache))
@@ -118,7 +119,7 @@ static int borrow_slow(skep__conn *conn, const char *sql, skep__stmt **out)
         cache->by_address[bucket].stmt = stmt;
     }
     stmt->busy = true;
-    stmt->used = true;
+    stmt->used = known; /* what runs only once makes room before what came back */
     *out = stmt;
     return SKEP_OK;
 }
