@@ -17,10 +17,11 @@ static void forget(fake *f)
     f->tx_count = 0;
 }
 
-static int fake_begin(void *ctx, uint64_t deadline_ns)
+static int fake_begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
 {
     fake *f = ctx;
     (void)deadline_ns;
+    (void)cancel;
     ck_assert_msg(!f->open, "begin inside a transaction");
     f->begins++;
     int rc = f->begin_rc;

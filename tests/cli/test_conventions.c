@@ -139,7 +139,20 @@ TEST(errors_are_one_line_with_what_which_why_and_the_code)
     ran r = SKEP("db", "status", harness_path("absent.db"));
     ck_assert_int_eq(r.status, 3);
     ck_assert_uint_eq(r.out_len, 0);
-    assert_one_line(r.err, "absent.db", "No such file", "; check the name", "(SKEP_ENOTFOUND)");
+    assert_one_line(r.err, "absent.db", "o such file", "; check the name", "(SKEP_ENOTFOUND)");
+}
+
+TEST(verbose_adds_the_detail_of_an_error_and_quiet_nothing)
+{
+    const char *absent = harness_path("absent.db");
+    ran loud = SKEP("-v", "db", "status", absent);
+    ran quiet = SKEP("-q", "db", "status", absent);
+    ck_assert_int_eq(loud.status, 3);
+    ck_assert(contains(loud.err, "errno 2, outcome none\n"));
+    assert_one_line(quiet.err, "absent.db");
+    loud = SKEP("-v", "db", "query", FIXTURE("a.db", "CREATE TABLE t (a)"), "SELECT 1", "--json");
+    assert_one_line(loud.err, "1 row in ");
+    assert_json(loud.out, "{\"1\": 1}");
 }
 
 TEST(control_characters_in_a_message_are_shown_not_sent)
@@ -246,6 +259,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(options_stand_before_the_noun_or_after_the_verb),
     HARNESS_TEST(c_runs_as_if_started_in_that_directory),
     HARNESS_TEST(errors_are_one_line_with_what_which_why_and_the_code),
+    HARNESS_TEST(verbose_adds_the_detail_of_an_error_and_quiet_nothing),
     HARNESS_TEST(control_characters_in_a_message_are_shown_not_sent),
     HARNESS_TEST(a_result_that_cannot_be_written_is_exit_3),
     HARNESS_TEST(nothing_is_opened_in_the_place_of_a_closed_stdout),

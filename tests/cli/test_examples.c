@@ -46,9 +46,17 @@ TEST(the_transactions_of_the_guide_end_as_it_says)
     ck_assert(contains(r.err, "SKEP_ECANCELLED: call cancelled before the call began (none)"));
 }
 
+TEST(the_settings_of_the_guide_take_effect)
+{
+    ran r = example("settings", harness_path("set.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, "/set.db: wal, synchronous normal; 1 writes in 1 commits\n"));
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
+    HARNESS_TEST(the_settings_of_the_guide_take_effect),
 };
 const harness_suite examples_suite = HARNESS_SUITE("examples", tests);

@@ -88,6 +88,8 @@ TEST(status_and_query_leave_the_file_as_it_is)
     ck_assert_int_eq(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
     ck_assert_int_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
     ck_assert_uint_eq(before.st_mode, after.st_mode);
+    ck_assert_msg(!harness_exists(harness_path("s.db-wal")), "reading left a -wal behind");
+    ck_assert_msg(!harness_exists(harness_path("s.db-shm")), "reading left a -shm behind");
 }
 
 static const harness_test tests[] = {

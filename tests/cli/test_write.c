@@ -70,6 +70,18 @@ TEST(a_failed_write_prints_nothing_and_changes_nothing)
     assert_count(db, "{\"n\": 2}");
 }
 
+TEST(statements_about_transactions_are_refused)
+{
+    const char *db = table_db();
+    static const char *const wrong[] = {"BEGIN", "COMMIT", "ATTACH ':memory:' AS m",
+                                        "PRAGMA journal_mode = delete"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        ran r = QUERY(db, wrong[i], "--write");
+        ck_assert_int_eq(r.status, 3);
+        assert_one_line(r.err, wrong[i], "that a transaction can hold", "SKEP_EMISUSE");
+    }
+}
+
 TEST(a_write_creates_no_database)
 {
     const char *path = harness_path("absent.db");
@@ -108,6 +120,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_write_says_how_many_rows_it_changed),
     HARNESS_TEST(a_write_prints_its_rows_once),
     HARNESS_TEST(a_failed_write_prints_nothing_and_changes_nothing),
+    HARNESS_TEST(statements_about_transactions_are_refused),
     HARNESS_TEST(a_write_creates_no_database),
     HARNESS_TEST(a_write_leaves_the_journal_mode_of_a_foreign_file),
 };

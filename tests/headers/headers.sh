@@ -32,7 +32,7 @@ if command -v clang >/dev/null && command -v clang++ >/dev/null; then
         compiles "$header" clang++ c++ c++17
     done
 else
-    echo "skip: headers_compile_with_clang: tool: no clang here"
+    echo "skip headers_compile_with_clang: tool (no clang here)"
     skipped=1
 fi
 echo "harness: $passed passed, $failed failed, $skipped skipped"

@@ -83,7 +83,7 @@ if [ -n "$theirs" ] && [ -f "$debian/libsqlite3.a" ] && [ "$ours" != "$theirs" ]
         LD_PRELOAD=$debian/libsqlite3.so "$work/two" "$work/data" | grep "skep $ours $ours"; }
     check "libskep.so keeps its SQLite under LD_PRELOAD of the host's" preloaded
 else
-    echo "skip: beside_the_hosts_sqlite: tool: no libsqlite3-dev of another version"
+    echo "skip beside_the_hosts_sqlite: tool (no libsqlite3-dev of another version)"
     skipped=1
 fi
 

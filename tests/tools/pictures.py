@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""tools/draw-terminal, tried: what is drawn where, and what is refused instead of drawn wrongly."""
+"""What the README shows, tried: tools/draw-terminal, which draws, and tools/fill-figures, which
+writes the table. Both refuse what they would show wrongly."""
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as tree
 
 SOURCE = os.environ.get("SKEP_SOURCE_DIR") or os.path.dirname(os.path.dirname(
@@ -129,11 +131,72 @@ def a_command_has_a_terminal():
     equal(re.findall(r">([^<>\n]+)</text>", out)[-1], "50 72")
 
 
+def a_failure_leaves_the_old_picture():
+    with tempfile.TemporaryDirectory(prefix="skep-picture-") as root:
+        path = os.path.join(root, "x.svg")
+        equal(run("one\n", "-o", path), (0, "", ""))
+        with open(path, encoding="utf-8") as f:
+            before = f.read()
+        equal(before, run("one\n")[1])
+        equal(run("\033[2J", "-o", path)[0], 1)
+        with open(path, encoding="utf-8") as f:
+            equal(f.read(), before)
+
+
+MEASURED = """
+| what                            | durability of both | skep     | peer           | skep's   |
+|---------------------------------|--------------------|----------|----------------|----------|
+| small write transactions        | FULL | skep, 16 | plain pool, 16 | 51.7 k/s [50.0..52.0] | \
+4.56 k/s [4..5] | 11.34x [11..12] | ≥ 8x | hit |
+| small write transactions, p99.9 | FULL | skep, 16 | plain pool, 16 | 2.50 ms | 1.00 s | – | \
+≤ 20.0 ms | hit |
+"""
+PAGE = """# A page
+
+<!-- figures: bench/run --markdown | tools/fill-figures -->
+old
+<!-- end of figures -->
+
+Text.
+"""
+
+
+def fill(page, markdown):
+    with tempfile.TemporaryDirectory(prefix="skep-figures-") as root:
+        path = os.path.join(root, "x.md")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(page)
+        done = subprocess.run([os.path.join(SOURCE, "tools/fill-figures"), path],
+                              input=markdown.encode(), capture_output=True)
+        with open(path, encoding="utf-8") as f:
+            return done.returncode, f.read(), done.stderr.decode()
+
+
+def figures_come_between_the_marks():
+    status, page, notes = fill(PAGE, MEASURED)
+    equal(status, 0)
+    rows = [[c.strip() for c in line.split("|")[1:-1]] for line in page.split("\n")
+            if line.startswith("|")]
+    equal([row[2:] for row in rows[2:]],
+          [["51.7 k/s", "4.56 k/s", "11.3x"], ["2.50 ms", "1.00 s", "400x"]])
+    equal((page.startswith("# A page\n\n<!--"), page.endswith("-->\n\nText.\n"), "old" in page),
+          (True, True, False))
+    equal("not measured: opening a database" in notes, True)
+    equal(fill(page, MEASURED)[1], page)
+
+
+def figures_need_their_marks_and_their_rows():
+    equal(fill("# No marks\n", MEASURED)[:2], (1, "# No marks\n"))
+    equal(fill(PAGE, "nothing\n")[:2], (1, PAGE))
+
+
 TESTS = (
+    figures_come_between_the_marks, figures_need_their_marks_and_their_rows,
     words_stand_on_a_grid, the_same_input_gives_the_same_picture, styles_come_and_go,
     colours_of_all_three_kinds, a_paper_is_a_rectangle, bars_are_rectangles_to_the_eighth,
     a_carriage_return_writes_over, long_lines_wrap, wide_characters_take_two_cells, markup_is_text,
     titles_of_the_terminal_draw_nothing, it_stops_before_a_line, a_command_has_a_terminal,
+    a_failure_leaves_the_old_picture,
     refuses("", "nothing to draw"),
     refuses("a\033[2Jb", "unknown sequence ESC [2J"),
     refuses("a\033[99mb", "unknown style 99"),

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_DB_SUITES_H
+#define TESTS_DB_SUITES_H
+
+#include "harness/harness.h"
+
+extern const harness_suite open_suite;
+extern const harness_suite tx_suite;
+extern const harness_suite group_suite;
+extern const harness_suite lost_suite;
+extern const harness_suite commit_suite;
+extern const harness_suite deadline_suite;
+extern const harness_suite readers_suite;
+extern const harness_suite close_suite;
+extern const harness_suite checkpoint_suite;
+extern const harness_suite hooks_suite;
+extern const harness_suite stats_suite;
+extern const harness_suite mix_suite;
+
+/* A child process of mix_suite. */
+int contender(int argc, char **argv);
+
+#endif

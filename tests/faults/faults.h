@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FAULTS_FAULTS_H
+#define FAULTS_FAULTS_H
+
+#include "harness/harness.h"
+
+extern const harness_suite sweep_suite;
+extern const harness_suite power_suite;
+extern const harness_suite full_suite;
+extern const harness_suite stock_suite;
+extern const harness_suite hostile_suite;
+extern const harness_suite readonly_suite;
+
+/* A process that opens argv[1], writes the calls argv[2] … argv[2] + argv[3] - 1, each acknowledged
+ * by its number (int64_t) once it is answered, and then either holds the file open until it is
+ * killed, or (argv[4] is "end") closes it. */
+int role_peer(int argc, char **argv);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "faults/ops.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlite3.h"
+
+#include <skep/sys/db_hooks.h>
+
+#include "db/db_private.h"
+
+#include "harness/harness.h"
+#include "harness/points.h"
+#include "harness/syscalls.h"
+#include "harness/vfs_fault.h"
+
+#include "faults/tools.h"
+
+#define TEMPLATE_CALLS 6
+/* The wal-index speaks of so many pages before it needs another 32 KiB. */
+#define SHM_FIRST_PAGES 4062
+
+static const skep_db_opts small = {
+    .size = (uint32_t)sizeof(skep_db_opts),
+    .readers = 2,
+    .cache_bytes = 1 << 20,
+    .busy_timeout_ms = 200,
+};
+
+static int open_with(op_world *w, const skep_db_opts *opts)
+{
+    int rc = skep_db_open(w->path, opts, &w->db);
+    if (rc >= 0)
+        skep__db_set_rerun(w->db, 0); /* or no two runs would pass the same points */
+    return rc;
+}
+
+static void write_some(op_world *w, int calls)
+{
+    for (int i = 0; i < calls; i++)
+        assert_ok(ledger_write(&w->ledger, w->db));
+}
+
+/* ---- the operations ---- */
+
+static void before_nothing(op_world *w)
+{
+    remove_database(w->path);
+}
+
+static void before_closed(op_world *w)
+{
+    copy_database(w->template, w->path);
+    remove_database(w->copy);
+    w->ledger = w->template_ledger;
+}
+
+static void before_open(op_world *w)
+{
+    before_closed(w);
+    assert_ok(open_with(w, &small));
+}
+
+static void before_long_wal(op_world *w)
+{
+    skep_db_opts opts = small;
+    opts.checkpoint_pages = 1000000;
+    before_closed(w);
+    assert_ok(open_with(w, &opts));
+    ledger_write_nothing(w->db);
+}
+
+/* With all that is prepared and opened only once: what is disturbed then is the operation alone. */
+static void before_warm(op_world *w)
+{
+    before_open(w);
+    write_some(w, 1);
+}
+
+static int run_open(op_world *w)
+{
+    return open_with(w, &small);
+}
+
+static int run_write(op_world *w)
+{
+    return ledger_write(&w->ledger, w->db);
+}
+
+static int run_write_large(op_world *w)
+{
+    w->ledger.body = 200000;
+    int rc = ledger_write(&w->ledger, w->db);
+    w->ledger.body = 0;
+    return rc;
+}
+
+static int run_read(op_world *w)
+{
+    ledger_image image = {0};
+    int rc = ledger_read(w->db, &image);
+    if (rc >= 0)
+        ledger_check(&w->ledger, &image, "read under fire");
+    ledger_image_free(&image);
+    return rc;
+}
+
+static int run_read_single(op_world *w)
+{
+    int rc = ledger_read_single(w->db, 1);
+    ck_assert_int_ne(rc, 0);
+    return rc;
+}
+
+static int run_checkpoint(op_world *w)
+{
+    uint64_t left = UINT64_MAX;
+    int rc = skep_db_checkpoint_pass(w->db, 1, &left);
+    if (rc < 0) {
+        ck_assert_int_eq(skep_last_error()->code, rc);
+        return rc;
+    }
+    ck_assert_uint_eq(left, 0);
+    return ledger_write(&w->ledger, w->db);
+}
+
+static int run_close(op_world *w)
+{
+    int rc = skep_db_close(SKEP__TAKE(w->db));
+    if (rc < 0)
+        ck_assert_int_eq(skep_last_error()->code, rc);
+    return rc;
+}
+
+static void before_threshold(op_world *w)
+{
+    skep_db_opts opts = small;
+    opts.checkpoint_pages = 30;
+    before_closed(w);
+    assert_ok(open_with(w, &opts));
+}
+
+static int run_checkpoint_thread(op_world *w)
+{
+    int first = SKEP_OK;
+    skep_err err = {0};
+    for (int i = 0; i < 12; i++) {
+        int rc = ledger_write(&w->ledger, w->db);
+        if (rc < 0 && first == SKEP_OK) {
+            first = rc;
+            err = *skep_last_error();
+        }
+    }
+    int rc = run_close(w);
+    return first < 0 ? skep__err_install(&err) : rc;
+}
+
+/* ---- the group ---- */
+
+static void *group_member(void *arg)
+{
+    op_world *w = ((void **)arg)[0];
+    int *rc = ((void **)arg)[1];
+    free(arg);
+    *rc = ledger_write(&w->ledger, w->db);
+    return NULL;
+}
+
+static void group_start(op_world *w, size_t i)
+{
+    void **arg = malloc(2 * sizeof(void *));
+    ck_assert_ptr_nonnull(arg);
+    arg[0] = w;
+    arg[1] = &w->calls[i].rc;
+    ck_assert_int_eq(pthread_create(&w->calls[i].thread, NULL, group_member, arg), 0);
+}
+
+static size_t queued(skep_db *db)
+{
+    skep__mutex_lock(&db->queue.mutex);
+    size_t count = db->queue.queued.count;
+    skep__mutex_unlock(&db->queue.mutex);
+    return count;
+}
+
+/* The first call leads and stops before its BEGIN; the others queue up behind it. */
+static void before_group(op_world *w)
+{
+    before_warm(w);
+    point_wait("db.before_begin");
+    group_start(w, 0);
+    point_reached("db.before_begin", 1);
+    for (size_t i = 1; i <= OPS_GROUP; i++)
+        group_start(w, i);
+    while (queued(w->db) < OPS_GROUP)
+        (void)sched_yield();
+}
+
+static int run_group(op_world *w)
+{
+    int worst = SKEP_OK;
+    point_release("db.before_begin");
+    for (size_t i = 0; i <= OPS_GROUP; i++) {
+        ck_assert_int_eq(pthread_join(w->calls[i].thread, NULL), 0);
+        if (w->calls[i].rc < 0)
+            worst = w->calls[i].rc;
+    }
+    point_clear();
+    return worst;
+}
+
+#define CHANGING (VFS_OPS(VFS_WRITE) | VFS_OPS(VFS_TRUNCATE) | VFS_OPS(VFS_SYNC))
+#define ON_INDEX (VFS_OPS(VFS_SHM_MAP) | VFS_OPS(VFS_SHM_LOCK))
+
+/* A WAL of which the index is all but full, of small pages. */
+static void template_full_index(op_world *w)
+{
+    sqlite3 *raw = NULL;
+    ck_assert_int_eq(sqlite3_open(w->live, &raw), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA page_size=512; VACUUM", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(raw), SQLITE_OK);
+    skep_db_opts opts = small;
+    opts.checkpoint_pages = 1000000;
+    opts.synchronous = SKEP_SYNC_NORMAL;
+    assert_ok(skep_db_open(w->live, &opts, &w->db));
+    assert_ok(ledger_create(w->db));
+    skep_db_stats stats = {.size = (uint32_t)sizeof(stats)};
+    while (stats.wal_pages < SHM_FIRST_PAGES - 3) {
+        w->ledger.body = SHM_FIRST_PAGES - stats.wal_pages > 60 ? 8000 : 40;
+        write_some(w, 1);
+        assert_ok(skep_db_get_stats(w->db, &stats));
+    }
+    w->ledger.body = 0;
+    ck_assert_uint_le(stats.wal_pages, SHM_FIRST_PAGES);
+}
+
+static void template_usual(op_world *w)
+{
+    assert_ok(skep_db_open(w->live, &small, &w->db));
+    assert_ok(ledger_create(w->db));
+    write_some(w, TEMPLATE_CALLS);
+}
+
+const op op_open_new = {.before = before_nothing, .run = run_open, .opens = true};
+const op op_open_existing = {.before = before_closed, .run = run_open, .opens = true};
+const op op_write = {.before = before_open, .run = run_write};
+const op op_group = {.before = before_group, .run = run_group};
+const op op_read = {.before = before_open, .run = run_read};
+const op op_read_single = {.before = before_open, .run = run_read_single};
+const op op_checkpoint = {.before = before_warm, .run = run_checkpoint};
+const op op_checkpoint_thread = {.before = before_threshold, .run = run_checkpoint_thread};
+const op op_close = {.before = before_warm, .run = run_close};
+/* These take long, so only what is special about them is disturbed. */
+const op op_write_large = {.before = before_warm,
+                           .run = run_write_large,
+                           .file_ops = CHANGING,
+                           .sys_calls = SYS_WRITE | SYS_SIZE};
+const op op_write_index = {
+    .before = before_long_wal, .run = run_write, .file_ops = ON_INDEX, .sys_calls = SYS_MAP};
+
+/* ---- around them ---- */
+
+void ops_begin(op_world *w, const op *o)
+{
+    vfs_install();
+    *w = (op_world){
+        .op = o,
+        .template = harness_path("template.db"),
+        .live = harness_path("live.db"),
+        .path = harness_path("work.db"),
+        .copy = harness_path("copy.db"),
+    };
+    if (o->before == before_nothing)
+        return;
+    if (o == &op_write_index)
+        template_full_index(w);
+    else
+        template_usual(w);
+    copy_database(w->live, w->template);
+    assert_ok(skep_db_close(SKEP__TAKE(w->db)));
+    remove_database(w->live);
+    w->template_ledger = w->ledger;
+}
+
+void ops_before(void *world)
+{
+    op_world *w = world;
+    ck_assert_ptr_null(w->db);
+    memset(&w->ledger, 0, sizeof(w->ledger));
+    w->poison_allowed = false;
+    w->op->before(w);
+}
+
+int ops_run(void *world)
+{
+    op_world *w = world;
+    return w->op->run(w);
+}
+
+static void check_reading(op_world *w)
+{
+    ledger_image image = {0};
+    assert_ok(ledger_read(w->db, &image));
+    ledger_check(&w->ledger, &image, "read again");
+    ledger_image_free(&image);
+}
+
+/* The handle goes on, or says that it will not. */
+static bool check_handle(op_world *w)
+{
+    skep_db_stats stats = {.size = (uint32_t)sizeof(stats)};
+    assert_ok(skep_db_get_stats(w->db, &stats));
+    check_reading(w);
+    if (stats.poisoned != 0) {
+        ck_assert_msg(w->poison_allowed, "poisoned, and no call was told so");
+        assert_fails_with(ledger_write(&w->ledger, w->db), SKEP_EPOISONED, SKEP_OUTCOME_NONE);
+    } else {
+        ck_assert_msg(!w->poison_allowed, "a call was told of poison, and the handle is not");
+        assert_ok(ledger_write(&w->ledger, w->db));
+    }
+    check_reading(w);
+    return stats.poisoned != 0;
+}
+
+void ops_after(void *world, int rc)
+{
+    op_world *w = world;
+    skep_err err = *skep_last_error(); /* for the sweep to show */
+    w->poison_allowed = rc == SKEP_EPOISONED || atomic_load(&w->ledger.poison_seen);
+    if (w->op->opens && rc < 0) {
+        ck_assert_ptr_null(w->db);
+        assert_ok(open_with(w, &small));
+    }
+    if (w->op == &op_open_new)
+        assert_ok(ledger_create(w->db));
+    ledger_check_death(&w->ledger, w->path, w->copy);
+    if (w->db != NULL) {
+        bool poisoned = check_handle(w);
+        ledger_check_death(&w->ledger, w->path, w->copy);
+        int closed = skep_db_close(SKEP__TAKE(w->db));
+        ck_assert_int_eq(closed, poisoned ? SKEP_EPOISONED : SKEP_OK);
+    }
+    assert_ok(open_with(w, &small));
+    check_reading(w);
+    assert_ok(ledger_write(&w->ledger, w->db));
+    assert_ok(skep_db_close(SKEP__TAKE(w->db)));
+    ledger_check_file(&w->ledger, w->path, "at the end");
+    if (rc < 0)
+        (void)skep__err_install(&err);
+}
+
+sweep ops_sweep(op_world *w, const int *codes)
+{
+    return (sweep){
+        .before = ops_before, .run = ops_run, .after = ops_after, .ctx = w, .codes = codes};
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Each operation of a database, with each allocation, system call and file operation failed in it:
+ * once alone, once with all that follow. */
+#include "faults/faults.h"
+
+#include <errno.h>
+
+#include "sqlite3.h"
+
+#include "harness/alloc.h"
+#include "harness/syscalls.h"
+#include "harness/vfs_fault.h"
+
+#include "faults/ops.h"
+
+/* ---- memory ---- */
+
+static void sweep_allocations(const op *o)
+{
+    op_world w;
+    alloc_install();
+    ops_begin(&w, o);
+    sweep s = ops_sweep(&w, NULL);
+    sweep_result result = alloc_sweep(&s);
+    ck_assert_uint_gt(result.hit, 0);
+}
+
+/* ---- SQLite's file operations ---- */
+
+#define READING                                                                                    \
+    (VFS_OPS(VFS_OPEN) | VFS_OPS(VFS_READ) | VFS_OPS(VFS_SIZE) | VFS_OPS(VFS_ACCESS) |             \
+     VFS_OPS(VFS_SHM_MAP))
+#define LOCKING (VFS_OPS(VFS_LOCK) | VFS_OPS(VFS_SHM_LOCK))
+#define CHANGING (VFS_OPS(VFS_WRITE) | VFS_OPS(VFS_TRUNCATE) | VFS_OPS(VFS_DELETE))
+#define GROWING (VFS_OPS(VFS_WRITE) | VFS_OPS(VFS_TRUNCATE))
+
+static const int io_codes[] = {SKEP_EIO, SKEP_EPOISONED, 0};
+static const int lock_codes[] = {SKEP_EIO, SKEP_EPOISONED, SKEP_EBUSY, 0};
+static const int full_codes[] = {SKEP_EFULL, SKEP_EPOISONED, 0};
+
+static const struct {
+    vfs_fault fault;
+    const int *codes;
+} file_faults[] = {
+    {{.ops = READING, .files = VFS_FILES_ALL}, io_codes},
+    {{.ops = LOCKING, .files = VFS_FILES_ALL}, lock_codes},
+    {{.ops = CHANGING, .files = VFS_FILES_ALL, .torn = true}, io_codes},
+    {{.ops = VFS_OPS(VFS_SYNC), .files = VFS_FILES_ALL}, io_codes},
+    {{.ops = GROWING, .files = VFS_FILES_ALL, .code = SQLITE_FULL, .torn = true}, full_codes},
+};
+
+/* Does the operation pass such points at all? */
+static bool passes_file_operations(op_world *w, vfs_fault fault)
+{
+    fault.nth = 0;
+    ops_before(w);
+    vfs_arm(&fault);
+    int rc = ops_run(w);
+    uint64_t points = vfs_disarm(NULL);
+    ops_after(w, rc);
+    return points > 0;
+}
+
+static void sweep_file_operations(const op *o)
+{
+    op_world w;
+    ops_begin(&w, o);
+    for (size_t i = 0; i < sizeof(file_faults) / sizeof(file_faults[0]); i++) {
+        vfs_fault fault = file_faults[i].fault;
+        if (o->file_ops != 0)
+            fault.ops &= o->file_ops;
+        if (!passes_file_operations(&w, fault))
+            continue;
+        sweep s = ops_sweep(&w, file_faults[i].codes);
+        (void)vfs_sweep(&s, &fault);
+    }
+}
+
+/* ---- system calls ---- */
+
+/* EIO of a read is SQLITE_CORRUPT, as the file system is taken for broken then. */
+/* Where a file cannot be opened for writing, SQLite tries to read it only; and that works, when one
+ * call alone has failed. */
+static const int call_codes[] = {SKEP_EIO, SKEP_EPOISONED, SKEP_EBUSY, SKEP_ECORRUPT, 0};
+static const int space_codes[] = {SKEP_EFULL, SKEP_EPOISONED, 0};
+static const int open_codes[] = {SKEP_ELIMIT, SKEP_EIO, SKEP_EDENIED, SKEP_EREADONLY,
+                                 SKEP_ENOTFOUND, 0};
+
+#define SYS_NO_LOCK (SYS_ALL & ~(unsigned)(SYS_LOCK | SYS_OPEN))
+
+static const struct {
+    sys_fault fault;
+    const int *codes;
+} call_faults[] = {
+    {{.calls = SYS_NO_LOCK, .how = SYS_FAIL, .err = EIO}, call_codes},
+    {{.calls = SYS_WRITE | SYS_SIZE, .how = SYS_FAIL, .err = ENOSPC}, space_codes},
+    {{.calls = SYS_OPEN, .how = SYS_FAIL, .err = EMFILE}, open_codes},
+    {{.calls = SYS_READ | SYS_WRITE, .how = SYS_SHORT}, call_codes},
+    {{.calls = SYS_NO_LOCK | SYS_OPEN, .how = SYS_EINTR}, call_codes},
+};
+
+static bool passes_system_calls(op_world *w, sys_fault fault)
+{
+    fault.nth = 0;
+    ops_before(w);
+    sys_arm(&fault);
+    int rc = ops_run(w);
+    uint64_t points = sys_disarm(NULL);
+    ops_after(w, rc);
+    return points > 0;
+}
+
+static void sweep_system_calls(const op *o)
+{
+    op_world w;
+    sys_install_os();
+    sys_install_sqlite();
+    ops_begin(&w, o);
+    for (size_t i = 0; i < sizeof(call_faults) / sizeof(call_faults[0]); i++) {
+        sys_fault fault = call_faults[i].fault;
+        if (o->sys_calls != 0)
+            fault.calls &= o->sys_calls;
+        if (!passes_system_calls(&w, fault))
+            continue;
+        sweep s = ops_sweep(&w, call_faults[i].codes);
+        (void)sys_sweep(&s, &fault);
+    }
+}
+
+#define SWEEPS(X)                                                                                  \
+    X(opening_a_new_database, op_open_new)                                                         \
+    X(opening_a_database_with_a_wal_to_recover, op_open_existing)                                  \
+    X(a_write, op_write)                                                                           \
+    X(a_write_larger_than_the_cache, op_write_large)                                               \
+    X(a_write_that_grows_the_wal_index, op_write_index)                                            \
+    X(a_group_of_writes, op_group)                                                                 \
+    X(a_snapshot_read, op_read)                                                                    \
+    X(a_single_statement_read, op_read_single)                                                     \
+    X(a_checkpoint_pass, op_checkpoint)                                                            \
+    X(the_checkpoint_thread, op_checkpoint_thread)                                                 \
+    X(closing, op_close)
+
+#define DEFINE(what, which)                                                                        \
+    TEST(what##_survives_failed_allocations)                                                       \
+    {                                                                                              \
+        sweep_allocations(&which);                                                                 \
+    }                                                                                              \
+    TEST(what##_survives_failed_file_operations)                                                   \
+    {                                                                                              \
+        sweep_file_operations(&which);                                                             \
+    }                                                                                              \
+    TEST(what##_survives_failed_system_calls)                                                      \
+    {                                                                                              \
+        sweep_system_calls(&which);                                                                \
+    }
+SWEEPS(DEFINE)
+
+static const harness_test tests[] = {
+#define LIST(what, which)                                                                          \
+    HARNESS_TEST(what##_survives_failed_allocations),                                              \
+        HARNESS_TEST(what##_survives_failed_file_operations),                                      \
+        HARNESS_TEST(what##_survives_failed_system_calls),
+    SWEEPS(LIST)};
+const harness_suite sweep_suite = HARNESS_SUITE("sweep", tests);
