@@ -23,6 +23,9 @@ lint: setup-dev build-dev
 	@tools/lint $(ARGS)
 docs: setup-dev
 	@tools/make-docs
+picture: setup-dev build-release
+	@tools/draw-terminal --title 'make run' --until 'Try next' -o docs/img/tour.svg \
+	    -- build/release/src/cli/skep tour
 install: build-release
 	@cmake --install build/release --prefix "$(PREFIX)"
 .NOTPARALLEL:
@@ -39,4 +42,4 @@ build-%:
 	@[ -f build/$*/build.ninja ] || cmake --preset $* >/dev/null
 	@cmake --build build/$*
 
-.PHONY: all run test torture crash asan tsan fuzz bench lint docs install clean setup setup-test setup-dev
+.PHONY: all run test torture crash asan tsan fuzz bench lint docs picture install clean setup setup-test setup-dev

@@ -56,7 +56,9 @@ static int find(const char *path, const struct stat *st, int type, struct FTW *w
     char *copy = strdup(path);
     if (copy == NULL)
         return -1;
-    files[file_count++] = (file){copy, st->st_size, st->st_mtime, st->st_mode};
+    file *found = &files[file_count++];
+    *found = (file){NULL, st->st_size, st->st_mtime, st->st_mode};
+    found->path = copy;
     return 0;
 }
 

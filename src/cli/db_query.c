@@ -127,12 +127,13 @@ static cli_exit stopped(query *q, int rc, const skep_err *err)
 
 static void remark(const query *q, uint64_t took_ns)
 {
-    if (q->ui->loud < 0 || q->ui->json || q->form == CLI_ROWS_CSV)
+    bool person = q->form == CLI_ROWS_TABLE && q->ui->loud == 0;
+    if (!person && q->ui->loud < 1)
         return;
     if (q->columns == 0 && q->write)
         cli_say(q->ui, "%s row%s changed", cli_count((uint64_t)q->changes).s,
                 q->changes == 1 ? "" : "s");
-    else if (q->ui->out_tty && q->ui->err_tty)
+    else if (q->ui->loud > 0 || (q->ui->out_tty && q->ui->err_tty))
         cli_say(q->ui, "%s row%s in %s%s", cli_count(q->rows).s, q->rows == 1 ? "" : "s",
                 cli_duration(took_ns).s, q->cut ? "; cut to the terminal, --json shows all" : "");
 }

@@ -56,26 +56,23 @@ static int hex_digit(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* Returns 1 done, 0 not hex, -1 memory ran out. */
-static int read_blob(const char *hex, skep_value *out)
+/* False: it is not hex. The bytes go to the store of `params`, which has room for them. */
+static bool read_blob(cli_params *params, const char *hex, skep_value *out)
 {
     size_t len = strlen(hex);
+    unsigned char *bytes = params->bytes + params->bytes_len;
     if (len % 2 != 0)
-        return 0;
-    unsigned char *bytes = malloc(len / 2 + 1);
-    if (bytes == NULL)
-        return -1;
+        return false;
     for (size_t i = 0; i < len; i += 2) {
         int high = hex_digit(hex[i]);
         int low = hex_digit(hex[i + 1]);
-        if (high < 0 || low < 0) {
-            free(bytes);
-            return 0;
-        }
+        if (high < 0 || low < 0)
+            return false;
         bytes[i / 2] = (unsigned char)(high << 4 | low);
     }
+    params->bytes_len += len / 2;
     *out = skep_blob(bytes, len / 2);
-    return 1;
+    return true;
 }
 
 /* The text after `prefix`, or NULL. */
@@ -85,7 +82,8 @@ static const char *after(const char *text, const char *prefix)
     return strncmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
-static cli_exit read_one(const cli_call *call, const char *text, skep_value *out)
+static cli_exit read_one(cli_params *params, const cli_call *call, const char *text,
+                         skep_value *out)
 {
     const char *rest;
     int64_t i = 0;
@@ -101,10 +99,7 @@ static cli_exit read_one(const cli_call *call, const char *text, skep_value *out
             return cli_usage(call->ui, call->page, "--param %s: no number", text);
         *out = skep_real(r);
     } else if ((rest = after(text, "blob:")) != NULL) {
-        int read = read_blob(rest, out);
-        if (read < 0)
-            return cli_fail_memory(call->ui);
-        if (read == 0)
+        if (!read_blob(params, rest, out))
             return cli_usage(call->ui, call->page,
                              "--param %s: a blob is pairs of hexadecimal digits", text);
     } else if (strcmp(text, "null:") == 0) {
@@ -118,23 +113,23 @@ static cli_exit read_one(const cli_call *call, const char *text, skep_value *out
 cli_exit cli_params_read(cli_params *params, const cli_call *call)
 {
     cli_exit status = CLI_DONE;
+    size_t room = 1;
+    for (size_t i = 0; i < call->given_count; i++)
+        if (call->given[i].id == CLI_OPT_PARAM)
+            room += strlen(call->given[i].value) / 2;
     params->values = calloc(call->given_count + 1, sizeof(*params->values));
-    if (params->values == NULL)
+    params->bytes = malloc(room);
+    if (params->values == NULL || params->bytes == NULL)
         return cli_fail_memory(call->ui);
     for (size_t i = 0; i < call->given_count && status == CLI_DONE; i++)
         if (call->given[i].id == CLI_OPT_PARAM)
-            status = read_one(call, call->given[i].value, &params->values[params->count++]);
+            status = read_one(params, call, call->given[i].value, &params->values[params->count++]);
     return status;
 }
 
 void cli_params_dispose(cli_params *params)
 {
-    for (size_t i = 0; i < params->count; i++)
-        if (params->values[i].type == SKEP_BLOB) {
-            void *bytes;
-            memcpy(&bytes, &params->values[i].u.s.data, sizeof(bytes));
-            free(bytes);
-        }
     free(params->values);
+    free(params->bytes);
     memset(params, 0, sizeof(*params));
 }

@@ -4,10 +4,12 @@
 
 #include "cli/cli.h"
 
-/* The values of --param. Text is borrowed from argv, blobs are owned. */
+/* The values of --param. Text is borrowed from argv, blobs from `bytes`. */
 typedef struct cli_params {
     skep_value *values;
     size_t count;
+    unsigned char *bytes;
+    size_t bytes_len;
 } cli_params;
 
 /* Read all --param of `call`; a value that contradicts its own prefix is a usage error. */

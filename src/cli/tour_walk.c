@@ -20,12 +20,12 @@ bool tour_files_add(tour_files *files, const tour_file *file)
         files->list = grown;
         files->cap = cap;
     }
-    tour_file *slot = &files->list[files->count];
-    *slot = *file;
-    slot->path = strdup(file->path);
-    if (slot->path == NULL)
+    char *path = strdup(file->path);
+    if (path == NULL)
         return false;
-    files->count++;
+    tour_file *slot = &files->list[files->count++];
+    *slot = *file;
+    slot->path = path;
     files->bytes += file->size;
     return true;
 }

@@ -144,7 +144,8 @@ static const char *advice(int code)
         return "check the key";
     case SKEP_ECONSTRAINT:
         return "change the values, or the rule of the table";
-    case SKEP_EMISUSE:
+    case SKEP_EMISUSE: /* of the SQL that a user gave: the program itself keeps the rules */
+        return "use a statement that a transaction can hold";
     case SKEP_EINTERNAL:
         return "please report this: it is a fault of skep";
     default:
@@ -163,6 +164,10 @@ cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err)
     (void)snprintf(text, sizeof(text), "%s%s; %s (%s)", err->text, left, advice(err->code),
                    skep_code_name(err->code));
     say_line(ui, CLI_BAD, text);
+    if (ui->loud > 0)
+        cli_say(ui, "room %s, engine code %d, errno %d, outcome %s",
+                err->room[0] != '\0' ? err->room : "cli", err->engine_code, err->sys_errno,
+                skep_outcome_name(err->outcome));
     return CLI_FAILED;
 }
 
