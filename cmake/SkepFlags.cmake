@@ -6,6 +6,8 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C) # or programs would not be linked as such
 # Debug means "with assertions", not "unoptimised": warnings that need data flow, and races that
 # need speed, then show in the development build too.
 set(CMAKE_C_FLAGS_DEBUG "-O2 -g")

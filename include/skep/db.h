@@ -20,7 +20,8 @@
  *    - It returns a negative value to roll back: a code that skep gave it, or one of its own at
  *      SKEP_EUSER or below. Both come out of skep_write() unchanged. Zero or more commits, and
  *      comes out unchanged too.
- *  Once it has begun, its caller waits for it; then the caller's deadline ends its SQL, not the wait.
+ *  Once it has begun, its caller waits for it: the deadline then ends its SQL, not the wait. Two
+ *  databases whose functions call each other wait for each other, so let only one of them call.
  *
  *  Limits: SQL text 1 MB, one value 1 GB, SKEP_DB_VALUES_MAX values a statement.
  */
@@ -67,11 +68,13 @@ typedef struct skep_db_opts {
     uint32_t group_max;        /**< transactions that may share a commit; 256 */
 } skep_db_opts;
 
+/* clang-format off */
 #ifdef __cplusplus
 #define SKEP_DB_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_db_opts)), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #else
 #define SKEP_DB_OPTS_INIT {.size = (uint32_t)sizeof(skep_db_opts)}
 #endif
+/* clang-format on */
 
 /** Open or create the SQLite database at `path`; `opts` may be NULL. The caller owns `*out`.
  *  Sets WAL mode, foreign keys, durability and limits, and reads each back. A file that is no
@@ -80,7 +83,8 @@ SKEP_API int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **
 
 /** Refuse new calls, wait for those that run (close_timeout_ms), answer those that queue, write
  *  the WAL back, close. Always consumes `db`, also when it fails: SKEP_ETIMEOUT says that a
- *  transaction function is still running, and the memory goes when that returns. Accepts NULL. */
+ *  transaction function is still running, and the memory goes when that returns; SKEP_EPOISONED,
+ *  that the WAL was left to be read by the next open. Accepts NULL. */
 SKEP_API int skep_db_close(skep_db *db);
 
 typedef int skep_tx_fn(skep_tx *tx, void *arg);
@@ -97,24 +101,26 @@ enum {
     SKEP_CALL_OWN_THREAD = 1u << 0, /**< write: run `fn` in the calling thread, in a group of one */
     SKEP_CALL_SINGLE = 1u << 1,     /**< read: `fn` runs one statement; saves BEGIN and COMMIT. A
                                          second statement is SKEP_EMISUSE */
-    SKEP_CALL_REMOTE = 1u << 2      /**< write: answer when the commit is durable elsewhere too; needs
-                                         an acknowledgement gate (skep/sys/db_hooks.h) */
+    SKEP_CALL_REMOTE = 1u << 2 /**< write: answer when the commit is durable elsewhere too; needs
+                                    an acknowledgement gate (skep/sys/db_hooks.h) */
 };
 
 /** Zero means the default for each field. */
 typedef struct skep_call_opts {
-    uint32_t size;       /**< sizeof(skep_call_opts); SKEP_CALL_OPTS_INIT sets it */
-    uint32_t flags;      /**< SKEP_CALL_… */
-    int64_t timeout_ms;  /**< deadline of queueing and SQL together; 0: none for writes, read_wait_ms
-                              for a reader's wait; negative: none */
+    uint32_t size;      /**< sizeof(skep_call_opts); SKEP_CALL_OPTS_INIT sets it */
+    uint32_t flags;     /**< SKEP_CALL_… */
+    int64_t timeout_ms; /**< deadline of queueing and SQL together; 0: none for writes, read_wait_ms
+                             for a reader's wait; negative: none */
     skep_cancel *cancel; /**< borrowed until the call returns; may be NULL */
 } skep_call_opts;
 
+/* clang-format off */
 #ifdef __cplusplus
 #define SKEP_CALL_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_call_opts)), 0, 0, nullptr}
 #else
 #define SKEP_CALL_OPTS_INIT {.size = (uint32_t)sizeof(skep_call_opts)}
 #endif
+/* clang-format on */
 
 SKEP_API int skep_write_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
     SKEP_CHECK;
@@ -145,8 +151,8 @@ SKEP_API int skep_next(skep_rows *rows) SKEP_CHECK;
 SKEP_API void skep_rows_close(skep_rows *rows);
 
 /** Columns of the present row, counted from 0. Wrong type or index gives 0, 0.0, an empty slice;
- *  numbers convert as SQLite's CAST does. Text is also NUL-terminated. Slices are borrowed until the
- *  next skep_next() or skep_rows_close(). */
+ *  numbers convert as SQLite's CAST does. Text is also NUL-terminated. Slices are borrowed until
+ *  the next skep_next() or skep_rows_close(). */
 SKEP_API int skep_columns(const skep_rows *rows);
 SKEP_API const char *skep_column_name(skep_rows *rows, int column);
 SKEP_API int skep_column_type(skep_rows *rows, int column); /**< skep_type */
@@ -165,40 +171,40 @@ SKEP_API int64_t skep_tx_last_rowid(const skep_tx *tx);
 
 /** What the database has done since it was opened, and how it stands. */
 typedef struct skep_db_stats {
-    uint32_t size;             /**< set by the caller: sizeof(skep_db_stats) */
-    uint32_t poisoned;         /**< 1: writes are refused with SKEP_EPOISONED until reopened */
-    uint64_t writes;           /**< write calls committed */
-    uint64_t writes_failed;    /**< write calls rolled back or refused */
-    uint64_t groups;           /**< commits that those calls shared */
-    uint64_t reruns;           /**< transaction functions run again because a sibling took the group down */
-    uint64_t reads;            /**< read calls done */
-    uint64_t readers_open;     /**< reading connections open now */
-    uint64_t readers_busy;     /**< of these, lent out now */
-    uint64_t checkpoints;      /**< checkpoint passes done */
-    uint64_t wal_pages;        /**< pages in the WAL after the last commit */
-    uint64_t commit_p50_ns;    /**< time of COMMIT, fsync included: median */
-    uint64_t commit_p999_ns;   /**< 99.9th percentile */
-    uint64_t write_p50_ns;     /**< time of a write call, queueing included: median */
-    uint64_t write_p999_ns;    /**< 99.9th percentile */
-    uint64_t write_max_ns;     /**< worst */
+    uint32_t size;           /**< set by the caller: sizeof(skep_db_stats) */
+    uint32_t poisoned;       /**< 1: writes are refused with SKEP_EPOISONED until reopened */
+    uint64_t writes;         /**< write calls committed */
+    uint64_t writes_failed;  /**< write calls rolled back or refused */
+    uint64_t groups;         /**< commits that those calls shared */
+    uint64_t reruns;         /**< functions run again because of a sibling */
+    uint64_t reads;          /**< read calls done */
+    uint64_t readers_open;   /**< reading connections open now */
+    uint64_t readers_busy;   /**< of these, lent out now */
+    uint64_t checkpoints;    /**< checkpoint passes done */
+    uint64_t wal_pages;      /**< pages in the WAL after the last commit */
+    uint64_t commit_p50_ns;  /**< time of COMMIT, fsync included: median */
+    uint64_t commit_p999_ns; /**< 99.9th percentile */
+    uint64_t write_p50_ns;   /**< time of a write call, queueing included: median */
+    uint64_t write_p999_ns;  /**< 99.9th percentile */
+    uint64_t write_max_ns;   /**< worst */
 } skep_db_stats;
 
 SKEP_API int skep_db_get_stats(skep_db *db, skep_db_stats *out) SKEP_CHECK;
 
 /** What the file is. Text fields are NUL-terminated and cut to fit. */
 typedef struct skep_db_info {
-    uint32_t size;            /**< set by the caller: sizeof(skep_db_info) */
-    uint32_t page_size;       /**< bytes */
-    uint64_t pages;           /**< of the database, as the present snapshot sees it */
-    uint64_t free_pages;      /**< of these, on the freelist */
-    uint64_t bytes;           /**< of the database file */
-    uint64_t wal_bytes;       /**< of the -wal file, 0 if there is none */
-    uint32_t encrypted;       /**< 1: opened with a key */
+    uint32_t size;       /**< set by the caller: sizeof(skep_db_info) */
+    uint32_t page_size;  /**< bytes */
+    uint64_t pages;      /**< of the database, as the present snapshot sees it */
+    uint64_t free_pages; /**< of these, on the freelist */
+    uint64_t bytes;      /**< of the database file */
+    uint64_t wal_bytes;  /**< of the -wal file, 0 if there is none */
+    uint32_t encrypted;  /**< 1: opened with a key */
     uint32_t reserved;
-    char journal_mode[16];    /**< "wal", "delete", … */
-    char synchronous[16];     /**< "full", "normal", …: of this handle's writer; not stored in the file */
-    char sqlite_version[32];  /**< of the SQLite inside skep */
-    char path[4096];          /**< absolute */
+    char journal_mode[16];   /**< "wal", "delete", … */
+    char synchronous[16];    /**< of this handle's writer: "full", … */
+    char sqlite_version[32]; /**< of the SQLite inside skep */
+    char path[4096];         /**< absolute */
 } skep_db_info;
 
 SKEP_API int skep_db_get_info(skep_db *db, skep_db_info *out) SKEP_CHECK;

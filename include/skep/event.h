@@ -25,10 +25,10 @@ typedef struct skep_field {
 
 typedef struct skep_event {
     uint32_t size;
-    int32_t level;      /**< skep_level */
-    int64_t at_us;      /**< UTC, microseconds since 1970 */
-    const char *room;   /**< the part of skep that speaks */
-    const char *name;   /**< "db.poisoned"; stable */
+    int32_t level;    /**< skep_level */
+    int64_t at_us;    /**< UTC, microseconds since 1970 */
+    const char *room; /**< the part of skep that speaks */
+    const char *name; /**< "db.poisoned"; stable */
     const skep_field *fields;
     size_t field_count;
 } skep_event;

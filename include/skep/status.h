@@ -28,32 +28,32 @@ extern "C" {
 
 enum {
     SKEP_OK = 0,
-    SKEP_ENOMEM = -1,        /**< memory ran out; nothing was changed unless `outcome` says so */
-    SKEP_EINVALID = -2,      /**< an argument, SQL text or setting is wrong */
-    SKEP_EMISUSE = -3,       /**< the call breaks a rule of the API; fix the program */
-    SKEP_ENOTFOUND = -4,     /**< what was asked for is not there */
-    SKEP_EEXISTS = -5,       /**< it is there already: UNIQUE, PRIMARY KEY, create-only */
-    SKEP_EBUSY = -6,         /**< another process holds it; try again later */
-    SKEP_ETIMEOUT = -7,      /**< the deadline of the call passed */
-    SKEP_ECANCELLED = -8,    /**< the call's skep_cancel was fired */
-    SKEP_ECONFLICT = -9,     /**< it changed meanwhile; run the work again */
-    SKEP_EDENIED = -10,      /**< no permission */
-    SKEP_EREADONLY = -11,    /**< a write through something opened for reading */
-    SKEP_ELIMIT = -12,       /**< a named ceiling was reached */
-    SKEP_EFULL = -13,        /**< no space left */
-    SKEP_EIO = -14,          /**< the device or file system failed */
-    SKEP_ENET = -15,         /**< the network failed */
-    SKEP_ECORRUPT = -16,     /**< stored bytes are damaged or not what they should be */
-    SKEP_EVERSION = -17,     /**< written by a newer format */
-    SKEP_EUNSUPPORTED = -18, /**< this build, engine or file cannot do that */
-    SKEP_EPOISONED = -19,    /**< an earlier sync failed; reopen to recover */
-    SKEP_ECLOSED = -20,      /**< the handle is closing */
-    SKEP_EAUTH = -21,        /**< wrong or missing key or credential */
-    SKEP_EFENCED = -22,      /**< another holder took over */
+    SKEP_ENOMEM = -1,         /**< memory ran out; nothing was changed unless `outcome` says so */
+    SKEP_EINVALID = -2,       /**< an argument, SQL text or setting is wrong */
+    SKEP_EMISUSE = -3,        /**< the call breaks a rule of the API; fix the program */
+    SKEP_ENOTFOUND = -4,      /**< what was asked for is not there */
+    SKEP_EEXISTS = -5,        /**< it is there already: UNIQUE, PRIMARY KEY, create-only */
+    SKEP_EBUSY = -6,          /**< another process holds it; try again later */
+    SKEP_ETIMEOUT = -7,       /**< the deadline of the call passed */
+    SKEP_ECANCELLED = -8,     /**< the call's skep_cancel was fired */
+    SKEP_ECONFLICT = -9,      /**< it changed meanwhile; run the work again */
+    SKEP_EDENIED = -10,       /**< no permission */
+    SKEP_EREADONLY = -11,     /**< a write through something opened for reading */
+    SKEP_ELIMIT = -12,        /**< a named ceiling was reached */
+    SKEP_EFULL = -13,         /**< no space left */
+    SKEP_EIO = -14,           /**< the device or file system failed */
+    SKEP_ENET = -15,          /**< the network failed */
+    SKEP_ECORRUPT = -16,      /**< stored bytes are damaged or not what they should be */
+    SKEP_EVERSION = -17,      /**< written by a newer format */
+    SKEP_EUNSUPPORTED = -18,  /**< this build, engine or file cannot do that */
+    SKEP_EPOISONED = -19,     /**< an earlier sync failed; reopen to recover */
+    SKEP_ECLOSED = -20,       /**< the handle is closing */
+    SKEP_EAUTH = -21,         /**< wrong or missing key or credential */
+    SKEP_EFENCED = -22,       /**< another holder took over */
     SKEP_EUNREPLICATED = -23, /**< committed here, not yet elsewhere: wait, do not repeat */
-    SKEP_ECONSTRAINT = -24,  /**< foreign key, NOT NULL, CHECK or RAISE(ABORT) */
-    SKEP_EINTERNAL = -25,    /**< a bug in skep; please report it */
-    SKEP_EUSER = -1000       /**< this and below belong to the application's transaction functions */
+    SKEP_ECONSTRAINT = -24,   /**< foreign key, NOT NULL, CHECK or RAISE(ABORT) */
+    SKEP_EINTERNAL = -25,     /**< a bug in skep; please report it */
+    SKEP_EUSER = -1000 /**< this and below belong to the application's transaction functions */
 };
 
 /** What became of the transaction of a failed call. */
@@ -69,10 +69,10 @@ typedef enum skep_outcome {
 
 /** Detail of the last failure in this thread. Fixed size: filling it allocates nothing. */
 typedef struct skep_err {
-    int32_t code;        /**< the code that the call returned */
-    int32_t outcome;     /**< skep_outcome */
-    int32_t sys_errno;   /**< errno of the system call that failed, or 0 */
-    int32_t engine_code; /**< the engine's own code (SQLite: extended result code), or 0 */
+    int32_t code;                 /**< the code that the call returned */
+    int32_t outcome;              /**< skep_outcome */
+    int32_t sys_errno;            /**< errno of the system call that failed, or 0 */
+    int32_t engine_code;          /**< the engine's own code (SQLite: extended result code), or 0 */
     char room[SKEP_ERR_ROOM_MAX]; /**< the part of skep that failed, or "callback" */
     char text[SKEP_ERR_TEXT_MAX]; /**< what, which, why, in one line; holds no secrets */
 } skep_err;

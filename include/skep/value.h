@@ -27,7 +27,7 @@ typedef enum skep_type {
     SKEP_REAL = 2, /**< double */
     SKEP_TEXT = 3,
     SKEP_BLOB = 4,
-    SKEP_BOOL = 5, /**< stored as integer 0 or 1 */
+    SKEP_BOOL = 5,        /**< stored as integer 0 or 1 */
     SKEP_OUT_OF_RANGE = 6 /**< an unsigned integer above INT64_MAX; binding it is SKEP_EINVALID */
 } skep_type;
 
@@ -113,6 +113,7 @@ static inline skep_value skep_bool(int truth)
 /** SKEP_V(x): a value of an integer, a real, NUL-terminated text or a slice (as text).
  *  Blobs, booleans and NULL are explicit: skep_blob(), skep_bool(), skep_null(). */
 #ifdef __cplusplus
+/* clang-format off */
 inline skep_value SKEP_V(short x) { return skep_int(x); }
 inline skep_value SKEP_V(unsigned short x) { return skep_int(x); }
 inline skep_value SKEP_V(int x) { return skep_int(x); }
@@ -126,6 +127,7 @@ inline skep_value SKEP_V(double x) { return skep_real(x); }
 inline skep_value SKEP_V(const char *x) { return skep_text(x); }
 inline skep_value SKEP_V(skep_slice x) { return skep_text_slice(x); }
 inline skep_value SKEP_V(skep_value x) { return x; }
+/* clang-format on */
 #else
 static inline skep_value skep__value_self(skep_value v)
 {

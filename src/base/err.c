@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local skep_err last;
-static _Thread_local uint32_t serial;
+/* This thread's last failure, and how often it has changed. */
+static _Thread_local struct {
+    skep_err err;
+    uint32_t serial;
+} last;
 
 #ifdef SKEP_TEST_BUILD
 static _Thread_local bool misuse_returns;
@@ -55,12 +58,12 @@ __attribute__((format(printf, 4, 0))) static int fill(int code, int sys_errno, c
     }
     make_one_line(text, n >= (int)sizeof(text));
 
-    serial++;
-    memset(&last, 0, sizeof(last));
-    last.code = code;
-    last.sys_errno = sys_errno;
-    (void)snprintf(last.room, sizeof(last.room), "%s", room);
-    memcpy(last.text, text, sizeof(text));
+    last.serial++;
+    memset(&last.err, 0, sizeof(last.err));
+    last.err.code = code;
+    last.err.sys_errno = sys_errno;
+    (void)snprintf(last.err.room, sizeof(last.err.room), "%s", room);
+    memcpy(last.err.text, text, sizeof(text));
     return code;
 }
 
@@ -133,35 +136,35 @@ int skep__code_of_errno(int sys_errno)
 
 void skep__err_outcome(skep_outcome outcome)
 {
-    last.outcome = (int32_t)outcome;
+    last.err.outcome = (int32_t)outcome;
 }
 
 void skep__err_engine(int engine_code)
 {
-    last.engine_code = engine_code;
+    last.err.engine_code = engine_code;
 }
 
 void skep__err_errno(int sys_errno)
 {
-    last.sys_errno = sys_errno;
+    last.err.sys_errno = sys_errno;
 }
 
 uint32_t skep__err_serial(void)
 {
-    return serial;
+    return last.serial;
 }
 
 void skep__err_save(skep_err *out)
 {
-    *out = last;
+    *out = last.err;
 }
 
 int skep__err_install(const skep_err *err)
 {
-    if (err != &last)
-        last = *err;
-    serial++;
-    return last.code;
+    if (err != &last.err)
+        last.err = *err;
+    last.serial++;
+    return last.err.code;
 }
 
 void skep__assert_failed(const char *what, const char *file, int line)
@@ -188,5 +191,5 @@ int skep__misuse(const char *room, const char *what)
 
 const skep_err *skep_last_error(void)
 {
-    return &last;
+    return &last.err;
 }

@@ -102,13 +102,13 @@ typedef struct skep__queue {
     skep__mutex mutex;
     skep__req_list queued SKEP__GUARDED_BY(mutex);
     skep__req_list held SKEP__GUARDED_BY(mutex);
-    bool busy SKEP__GUARDED_BY(mutex);   /* somebody leads */
-    bool closed SKEP__GUARDED_BY(mutex); /* new requests are refused */
-    uint32_t group SKEP__GUARDED_BY(mutex);       /* number of the newest group taken */
-    size_t expected SKEP__GUARDED_BY(mutex);      /* requests that the next group will likely have */
-    size_t gather_need SKEP__GUARDED_BY(mutex);   /* queue length that ends a gather; 0: none on */
-    uint64_t released SKEP__GUARDED_BY(mutex);    /* newest commit released with success */
-    uint64_t commit_avg_ns; /* only whoever leads touches it */
+    bool busy SKEP__GUARDED_BY(mutex);          /* somebody leads */
+    bool closed SKEP__GUARDED_BY(mutex);        /* new requests are refused */
+    uint32_t group SKEP__GUARDED_BY(mutex);     /* number of the newest group taken */
+    size_t expected SKEP__GUARDED_BY(mutex);    /* requests that the next group will likely have */
+    size_t gather_need SKEP__GUARDED_BY(mutex); /* queue length that ends a gather; 0: none on */
+    uint64_t released SKEP__GUARDED_BY(mutex);  /* newest commit released with success */
+    uint64_t commit_avg_ns;                     /* only whoever leads touches it */
 
     /* Words to sleep on: followers of a group share one, its leader-to-be has its own. */
     skep__word words[2 * SKEP__QUEUE_WORDS];

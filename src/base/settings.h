@@ -73,10 +73,12 @@ typedef struct skep__settings_table {
     size_t count;
     const skep__setting *rows;
 } skep__settings_table;
+/* clang-format off */
 #define SKEP__SETTINGS_TABLE(what_, type_, rows_)                                                  \
     {                                                                                              \
         (what_), sizeof(type_), sizeof(rows_) / sizeof((rows_)[0]), (rows_)                        \
     }
+/* clang-format on */
 
 /* Where a value comes from. A later one here beats an earlier one, whichever arrives first. */
 typedef enum skep__origin_kind {

@@ -53,7 +53,7 @@ static void show_event(const skep_event *event, void *ctx)
 
 int main(int argc, char **argv)
 {
-    static cli_ui ui;
+    cli_ui ui;
     cli_call call CLI_CLEANUP(cli_call_dispose) = {.ui = &ui};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     cli_exit status = CLI_DONE;

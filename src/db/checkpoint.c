@@ -15,6 +15,19 @@
 #include "base/point.h"
 #include "db/db_private.h"
 
+/* A connection that failed is not used again: it may have been its fault. One whose sync failed is
+ * kept, and tells all that come later. */
+static int pass_failed_locked(skep_db *db, int rc) SKEP__REQUIRES(db->checkpointer.mutex)
+{
+    skep__checkpointer *c = &db->checkpointer;
+    if (rc == SKEP_EBUSY || c->conn->sync_failed)
+        return rc;
+    skep_err err;
+    skep__err_save(&err);
+    (void)skep__conn_close(SKEP__TAKE(c->conn));
+    return skep__err_install(&err);
+}
+
 static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
     SKEP__REQUIRES(db->checkpointer.mutex)
 {
@@ -23,25 +36,24 @@ static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
         SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &c->conn));
     SKEP__POINT("db.before_checkpoint");
     SKEP__TRY(skep__db_check_poison(db));
+    if (c->conn->sync_failed)
+        return SKEP__FAIL(SKEP_EPOISONED, "the sync of an earlier checkpoint of %s failed",
+                          db->path);
     int rc = c->conn->driver->checkpoint(c->conn, pages, left);
     atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
-    /* What the sync was to make durable is the only copy of what the next commit overwrites. */
-    if (rc < 0 && c->conn->sync_failed)
-        return skep__db_poison(db);
-    if (rc < 0 && rc != SKEP_EBUSY) { /* it may be the connection's fault: the next pass has another */
-        skep_err err;
-        skep__err_save(&err);
-        (void)skep__conn_close(SKEP__TAKE(c->conn));
-        (void)skep__err_install(&err);
-    }
-    return rc;
+    return rc < 0 ? pass_failed_locked(db, rc) : rc;
 }
 
 static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
 {
+    const skep__checkpointer *c = &db->checkpointer;
     skep__mutex_lock(&db->checkpointer.mutex);
     int rc = pass_locked(db, pages, left);
+    bool sync_failed = rc < 0 && c->conn != NULL && c->conn->sync_failed;
     skep__mutex_unlock(&db->checkpointer.mutex);
+    /* What the sync was to make durable is the only copy of what the next commit overwrites. */
+    if (sync_failed && rc != SKEP_EPOISONED)
+        return skep__db_poison(db);
     return rc;
 }
 
@@ -138,7 +150,8 @@ void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages)
         (db->opts.flags & SKEP_DB_FOREIGN) != 0 || atomic_load(&c->stop) != 0)
         return;
     if (!c->thread.started) { /* only a leader gets here, and there is one at a time */
-        /* A leader may outlast the close, which must find the thread that it joins, or none ever. */
+        /* A leader may outlast the close, which must find the thread that it joins, or none ever.
+         */
         skep__mutex_lock(&db->hooks_mutex);
         int rc = atomic_load(&c->stop) != 0
                      ? SKEP_OK

@@ -96,13 +96,13 @@ struct skep_db {
     char *path; /* absolute */
     skep_db_opts opts;
     bool keep_beside; /* there was a -wal or a -journal */
-    bool created; /* there was no file before */
-    uint64_t device; /* with inode: which file it is; 0 until it is open */
+    bool created;     /* there was no file before */
+    uint64_t device;  /* with inode: which file it is; 0 until it is open */
     uint64_t inode;
     uint64_t cache_share; /* page cache of one connection, bytes */
 
-    /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever leaves
-     * knows without a second look whether somebody waits for it. */
+    /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever
+     * leaves knows without a second look whether somebody waits for it. */
     _Atomic uint32_t refs;
     _Atomic uint32_t closing; /* new calls are refused */
     _Atomic uint32_t abort;   /* running SQL is ended */

@@ -97,9 +97,9 @@ int skep__db_explain_file(const skep_db *db, int rc)
     if (rc == SKEP_ENOTFOUND || rc == SKEP_EREADONLY) {
         char path[SKEP__DB_PATH_MAX + 16];
         (void)snprintf(path, sizeof(path), "%s%s", db->path,
-                       db->created    ? ""
+                       db->created       ? ""
                        : db->keep_beside ? "-shm"
-                                      : "-wal");
+                                         : "-wal");
         SKEP__TRY(skep__os_try_create(path));
     }
     if (strstr(err.text, db->path) != NULL)

@@ -61,8 +61,9 @@ int skep_db_set_hooks(skep_db *db, const skep_db_hooks *hooks)
         return SKEP_OK;
     }
     if (hooks->size != sizeof(*hooks) || hooks->abi != SKEP_DB_HOOKS_ABI)
-        return SKEP__FAIL(SKEP_EVERSION, "hooks of ABI %u (%u bytes), this library has %u (%zu bytes)",
-                          hooks->abi, hooks->size, SKEP_DB_HOOKS_ABI, sizeof(*hooks));
+        return SKEP__FAIL(SKEP_EVERSION,
+                          "hooks of ABI %u (%u bytes), this library has %u (%zu bytes)", hooks->abi,
+                          hooks->size, SKEP_DB_HOOKS_ABI, sizeof(*hooks));
     skep_db_hooks copy = *hooks;
     return skep__writer_exclusive(db, attach, &copy);
 }

@@ -16,7 +16,7 @@ int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out
         .path = db->path,
         .role = role,
         .create = role == SKEP__CONN_WRITER && (db->opts.flags & SKEP_DB_MUST_EXIST) == 0,
-        .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0 && role == SKEP__CONN_READER,
+        .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0,
         .foreign = (db->opts.flags & SKEP_DB_FOREIGN) != 0,
         .keep_beside = db->keep_beside,
         .synchronous = (skep_sync)db->opts.synchronous,
@@ -65,18 +65,6 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     return SKEP_OK;
 }
 
-/* A reading connection makes an empty -wal where there was none, and has no right to remove it. One
- * that could write does that as it closes, unless somebody else has the file open. */
-static void tidy(skep_db *db)
-{
-    skep__conn *conn = NULL;
-    if ((db->opts.flags & SKEP_DB_READONLY) == 0 || db->keep_beside ||
-        skep__db_file_bytes(db, "-wal") != 0)
-        return;
-    if (skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &conn) >= 0)
-        (void)skep__conn_close(conn);
-}
-
 /* Half-built databases too. Returns what the connections say as they close. */
 static int dispose(skep_db *db)
 {
@@ -91,12 +79,12 @@ static int dispose(skep_db *db)
     if (rc < 0)
         skep__err_save(&err);
     skep__readers_dispose(db);
-    if (db->inode != 0) /* it was open */
-        tidy(db);
     (void)skep__conn_close(db->checkpointer.conn);
     if (db->writer != NULL && atomic_load(&db->poisoned) != 0)
         db->writer->sync_failed = true; /* it does not write the WAL back as it closes */
     int closed = skep__conn_close(db->writer);
+    if (atomic_load(&db->closing) != 0)
+        SKEP__EVENT(SKEP_INFO, "db.closed", {"path", skep_text(db->path)});
     skep__queue_dispose(&db->queue);
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
@@ -120,6 +108,7 @@ int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
         (void)dispose(db);
         return skep__err_install(&err);
     }
+    SKEP__EVENT(SKEP_INFO, "db.opened", {"path", skep_text(db->path)});
     *out = db;
     return SKEP_OK;
 }
@@ -135,8 +124,8 @@ int skep__db_enter(skep_db *db)
 }
 
 /* The last one out frees the database: usually skep_db_close(), but a transaction function that
- * outlasted its patience otherwise. Nothing of `db` may be touched after the count went down, except
- * its address: waking sleepers at an address that is gone wakes nobody. */
+ * outlasted its patience otherwise. Nothing of `db` may be touched after the count went down,
+ * except its address: waking sleepers at an address that is gone wakes nobody. */
 static uint32_t leave(skep_db *db)
 {
     uint32_t before = atomic_fetch_sub(&db->refs, 1);
@@ -190,8 +179,8 @@ int skep_db_close(skep_db *db)
     if (db == NULL)
         return SKEP_OK;
     if (skep__frame_inside(db))
-        return SKEP__FAIL(SKEP_EMISUSE, "skep_db_close on %s from inside its own transaction function",
-                          db->path);
+        return SKEP__FAIL(SKEP_EMISUSE,
+                          "skep_db_close on %s from inside its own transaction function", db->path);
     atomic_store(&db->closing, 1);
     atomic_fetch_or(&db->refs, SKEP__DB_CLOSING);
     bool out = close_calls(db);
@@ -199,6 +188,7 @@ int skep_db_close(skep_db *db)
     if (leave(db) == 1)
         return dispose(db);
     (void)out;
-    return SKEP__FAIL(SKEP_ETIMEOUT, "a transaction function still runs; the database is closed when "
-                                     "it returns");
+    return SKEP__FAIL(SKEP_ETIMEOUT,
+                      "a transaction function still runs; the database is closed when "
+                      "it returns");
 }

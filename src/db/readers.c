@@ -177,8 +177,8 @@ static int line_wait(skep_db *db, skep__reader_wait *w, uint64_t deadline_ns, sk
             return SKEP_OK;
         if (atomic_load(&w->refused) != 0)
             return line_failed(db, cancel);
-        bool late = skep__cancel_fired(cancel) ||
-                    (deadline_ns != 0 && skep__now_ns() >= deadline_ns);
+        bool late =
+            skep__cancel_fired(cancel) || (deadline_ns != 0 && skep__now_ns() >= deadline_ns);
         if (!late) {
             (void)skep__cancel_wait(cancel, &r->words[w->word], seen, deadline_ns);
             continue;
@@ -215,7 +215,8 @@ static int slot_wait(skep_db *db, uint64_t deadline_ns, skep_cancel *cancel, uin
     return SKEP_OK;
 }
 
-/* `deadline_ns` 0: the wait for a free one is bounded by read_wait_ms, unless the call is patient. */
+/* `deadline_ns` 0: the wait for a free one is bounded by read_wait_ms, unless the call is patient.
+ */
 static int reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadline_ns,
                           uint32_t *out)
 {

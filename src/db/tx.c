@@ -63,7 +63,8 @@ static int tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n,
     if (tx->lost)
         return skep__err_install(&tx->lost_err);
     if (tx->single && tx->statements > 0)
-        return SKEP__FAIL(SKEP_EMISUSE, "a second statement in a SKEP_CALL_SINGLE read: %.80s", sql);
+        return SKEP__FAIL(SKEP_EMISUSE, "a second statement in a SKEP_CALL_SINGLE read: %.80s",
+                          sql);
     tx->statements++;
     skep_rows *rows = NULL;
     SKEP__TRY(skep__stmt_borrow(tx->conn, sql, &rows));

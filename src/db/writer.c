@@ -2,12 +2,13 @@
 /*
  * The writer: what the leader/follower queue begins, runs, commits and rolls back.
  *
- * A call by itself is BEGIN IMMEDIATE, fn, COMMIT. In a group each call has a savepoint, so that one
- * that fails is undone alone. Three things reach beyond a savepoint, and each is caught:
+ * A call by itself is BEGIN IMMEDIATE, fn, COMMIT. In a group each call has a savepoint, so that
+ * one that fails is undone alone. Three things reach beyond a savepoint, and each is caught:
  *   - the engine ended the whole transaction (ON CONFLICT ROLLBACK, RAISE(ROLLBACK), no space, no
  *     memory, an I/O error, an interrupt): seen by in_tx() after each call. The guilty call fails,
  *     its siblings are run again;
- *   - a deferred foreign key would fail the COMMIT of all: its counter is looked at after each call;
+ *   - a deferred foreign key would fail the COMMIT of all: its counter is looked at after each
+ * call;
  *   - statements that reach into the connection: refused by the authorizer (sql/sqlite_auth.c).
  *
  * COMMIT itself: no space or no memory rolls all of the group back. An I/O error may have left the
@@ -71,8 +72,8 @@ int skep__db_poison(skep_db *db)
         if (hooked && hooks.poisoned != NULL)
             hooks.poisoned(hooks.ctx, &cause);
     }
-    int rc = SKEP__FAIL(SKEP_EPOISONED, "%s; writes stop until %s is reopened", cause.text,
-                        db->path);
+    int rc =
+        SKEP__FAIL(SKEP_EPOISONED, "%s; writes stop until %s is reopened", cause.text, db->path);
     skep__err_engine(cause.engine_code);
     skep__err_errno(cause.sys_errno);
     skep__err_outcome(SKEP_OUTCOME_UNKNOWN);

@@ -40,10 +40,10 @@ typedef enum skep__conn_role {
 typedef struct skep__conn_opts {
     const char *path;
     skep__conn_role role;
-    bool create;        /* make the file if it is not there */
-    bool readonly;      /* the file must not change, not even by closing it */
-    bool foreign;       /* keep the journal mode that the file has */
-    bool keep_beside;   /* readonly: there is a -wal or a -journal, which stays as it is */
+    bool create;      /* make the file if it is not there */
+    bool readonly;    /* the file must not change, not even by closing it */
+    bool foreign;     /* keep the journal mode that the file has */
+    bool keep_beside; /* readonly: there is a -wal or a -journal, which stays as it is */
     skep_sync synchronous;
     int64_t busy_timeout_ms;
     uint64_t cache_bytes;
@@ -96,10 +96,9 @@ struct skep__driver {
     void (*call_begin)(skep__conn *conn);
     /* It ends: undo settings that it was allowed to make. */
     int (*call_end)(skep__conn *conn);
-    int64_t (*changes)(skep__conn *conn); /* of the last statement that changed rows, in this call */
+    int64_t (*changes)(
+        skep__conn *conn); /* of the last statement that changed rows, in this call */
     int64_t (*last_rowid)(skep__conn *conn);
-    /* From any thread while the connection is open; never on a writer. */
-    void (*interrupt)(skep__conn *conn);
     /* One PASSIVE pass: pages in the WAL, and of these not yet in the database. */
     int (*checkpoint)(skep__conn *conn, uint64_t *pages, uint64_t *left);
     uint64_t (*wal_pages)(const skep__conn *conn); /* after the last commit of this connection */
@@ -127,8 +126,8 @@ struct skep__conn {
     skep__stmt_cache cache;
     /* The last failure was of a sync: what it was to make durable may or may not be. */
     bool sync_failed;
-    /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit, which
-     * overwrites them, would bring it back. */
+    /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit,
+     * which overwrites them, would bring it back. */
     bool commit_unsure;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQLite driver. Thin: what the rules of the API are is told in the rooms above. */
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@ static int conn_close(skep__conn *base)
     sqlite_conn *conn = sqlite_of(base);
     for (int i = 0; i < SKEP__CONTROLS; i++)
         (void)sqlite3_finalize(conn->controls[i]);
-    /* A second sync would succeed without having written what the first one lost. The WAL stays, and
-     * whoever opens the file next reads what of it is whole. */
+    /* A second sync would succeed without having written what the first one lost. The WAL stays,
+     * and whoever opens the file next reads what of it is whole. */
     if (base->sync_failed && conn->handle != NULL)
         (void)sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int rc = sqlite3_close(conn->handle);
@@ -112,14 +113,16 @@ static int stmt_bind(skep__stmt *base, const skep_value *v, size_t n)
 {
     sqlite_stmt *stmt = sqlite_stmt_of(base);
     if ((size_t)stmt->parameters != n)
-        return SKEP__FAIL(SKEP_EINVALID, "the statement has %d parameters, %zu values are given: %.120s",
+        return SKEP__FAIL(SKEP_EINVALID,
+                          "the statement has %d parameters, %zu values are given: %.120s",
                           stmt->parameters, n, base->sql);
     for (size_t i = 0; i < n; i++) {
         int rc = bind_one(stmt->handle, (int)i + 1, &v[i]);
         if (rc == SQLITE_OK)
             continue;
         if (v[i].type == SKEP_OUT_OF_RANGE)
-            return SKEP__FAIL(SKEP_EINVALID, "value %zu is an unsigned integer above 2^63-1", i + 1);
+            return SKEP__FAIL(SKEP_EINVALID, "value %zu is an unsigned integer above 2^63-1",
+                              i + 1);
         if (rc == SQLITE_RANGE)
             return SKEP__FAIL(SKEP_EINVALID, "value %zu has the unknown type %d", i + 1, v[i].type);
         return skep__sqlite_fail(sqlite_of(base->conn), rc, "binding a value", base->sql);
@@ -225,8 +228,8 @@ static int control(skep__conn *base, skep__control what)
     int rc = sqlite3_step(conn->controls[what]);
     if (rc != SQLITE_DONE)
         failed = skep__sqlite_fail(conn, rc, control_text[what], NULL);
-    /* The wal-index is brought up to date after the pages are in the WAL, and that can fail for want
-     * of memory or of space for -shm. */
+    /* The wal-index is brought up to date after the pages are in the WAL, and that can fail for
+     * want of memory or of space for -shm. */
     if (failed < 0 && what == SKEP__COMMIT)
         base->commit_unsure = (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_IOERR;
     (void)sqlite3_reset(conn->controls[what]);
@@ -280,12 +283,6 @@ static int64_t last_rowid(skep__conn *base)
     return sqlite3_last_insert_rowid(sqlite_of(base)->handle);
 }
 
-static void interrupt(skep__conn *base)
-{
-    ASSERT(sqlite_of(base)->role == SKEP__CONN_READER);
-    sqlite3_interrupt(sqlite_of(base)->handle);
-}
-
 /* ---- files ---- */
 
 static int checkpoint(skep__conn *base, uint64_t *pages, uint64_t *left)
@@ -293,7 +290,15 @@ static int checkpoint(skep__conn *base, uint64_t *pages, uint64_t *left)
     sqlite_conn *conn = sqlite_of(base);
     int log = 0;
     int done = 0;
-    int rc = sqlite3_wal_checkpoint_v2(conn->handle, "main", SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+    int rc = SQLITE_BUSY;
+    /* A look at the wal-index in the very moment in which a commit changes it is called busy too.
+     */
+    for (int i = 0; i < SKEP__SQL_CHECKPOINT_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
+        if (i > 0)
+            (void)sched_yield();
+        rc =
+            sqlite3_wal_checkpoint_v2(conn->handle, "main", SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+    }
     if (rc != SQLITE_OK)
         return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
     *pages = log > 0 ? (uint64_t)log : 0;
@@ -385,7 +390,6 @@ const skep__driver skep__sqlite_driver = {
     .call_end = call_end,
     .changes = changes,
     .last_rowid = last_rowid,
-    .interrupt = interrupt,
     .checkpoint = checkpoint,
     .wal_pages = wal_pages,
     .info = info,

@@ -55,16 +55,22 @@ static void configure_once(void)
     (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
 }
 
-static int on_progress(void *arg)
+static bool limit_reached(const skep__limit *limit)
 {
-    const sqlite_conn *conn = arg;
-    const skep__limit *limit = conn->base.limit;
     if (limit == NULL)
-        return 0;
+        return false;
     return skep__cancel_fired(limit->cancel) ||
            (limit->abort != NULL &&
             atomic_load_explicit(limit->abort, memory_order_relaxed) != 0) ||
            (limit->deadline_ns != 0 && skep__now_ns() >= limit->deadline_ns);
+}
+
+/* SQLite counts the steps of a statement over all its runs, so this comes to transaction control
+ * too, sooner or later; but a BEGIN that is done cannot be interrupted. */
+static int on_progress(void *arg)
+{
+    const sqlite_conn *conn = arg;
+    return !conn->own && limit_reached(conn->base.limit);
 }
 
 /* Only another process can make us wait here. A constant pause: growing ones starve the unlucky. */
@@ -75,7 +81,7 @@ static int on_busy(void *arg, int times)
     if (times == 0)
         conn->busy_since_ns = now;
     if (now - conn->busy_since_ns >= (uint64_t)conn->busy_timeout_ms * SKEP__NS_PER_MS ||
-        on_progress(conn) != 0)
+        limit_reached(conn->base.limit))
         return 0;
     struct timespec pause = {.tv_nsec = 1000 * 1000};
     (void)nanosleep(&pause, NULL);
@@ -172,8 +178,9 @@ static int set_journal(sqlite_conn *conn)
     if (!ok)
         failed = skep__sqlite_fail(conn, rc, "switching to WAL", NULL);
     else if (mode == NULL || strcmp(mode, "wal") != 0)
-        failed = SKEP__FAIL(SKEP_EUNSUPPORTED, "the file cannot be switched to WAL: its journal "
-                                               "mode stays %s",
+        failed = SKEP__FAIL(SKEP_EUNSUPPORTED,
+                            "the file cannot be switched to WAL: its journal "
+                            "mode stays %s",
                             mode != NULL ? mode : "unknown");
     (void)sqlite3_finalize(stmt);
     return failed;
@@ -198,6 +205,8 @@ static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
         SKEP__TRY(set_journal(conn));
     if (opts->synchronous == SKEP_SYNC_NORMAL)
         SKEP__TRY(set_pragma(conn, "PRAGMA synchronous=NORMAL", "PRAGMA synchronous", 1));
+    else if (opts->foreign) /* a rollback journal whose removal is not synced can come back */
+        SKEP__TRY(set_pragma(conn, "PRAGMA synchronous=EXTRA", "PRAGMA synchronous", 3));
     else
         SKEP__TRY(set_pragma(conn, "PRAGMA synchronous=FULL", "PRAGMA synchronous", 2));
     SKEP__TRY(set_pragma(conn, "PRAGMA cell_size_check=ON", "PRAGMA cell_size_check", 1));
@@ -218,8 +227,7 @@ static int set_up_functions(sqlite_conn *conn)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(conn->handle, "total_changes", 0, flags, conn,
                                         sql_total_changes, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? SKEP_OK
-                           : skep__sqlite_fail(conn, rc, "registering functions", NULL);
+    return rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "registering functions", NULL);
 }
 
 /* What keeps the files as they are when a connection that only looks is closed. */
@@ -233,8 +241,8 @@ static int set_up_hands_off(sqlite_conn *conn, const skep__conn_opts *opts)
     return SKEP_OK;
 }
 
-/* Where the WAL cannot be opened for writing, SQLite opens it for reading without a word. Whether it
- * can be written shows when somebody begins to. */
+/* Where the WAL cannot be opened for writing, SQLite opens it for reading without a word. Whether
+ * it can be written shows when somebody begins to. */
 static int check_writable(sqlite_conn *conn)
 {
     (void)sqlite3_busy_handler(conn->handle, NULL, NULL);
@@ -249,8 +257,9 @@ static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
 {
     (void)sqlite3_extended_result_codes(conn->handle, 1);
     if (!opts->readonly && sqlite3_db_readonly(conn->handle, "main") == 1)
-        return SKEP__FAIL(SKEP_EDENIED, "%s cannot be written: its permissions or its file system "
-                                        "are read-only",
+        return SKEP__FAIL(SKEP_EDENIED,
+                          "%s cannot be written: its permissions or its file system "
+                          "are read-only",
                           opts->path);
     (void)sqlite3_busy_handler(conn->handle, on_busy, conn);
     SKEP__TRY(set_up_flags(conn));

@@ -11,10 +11,10 @@ typedef struct sqlite_conn {
     sqlite3 *handle;
     skep__conn_role role;
     bool readonly;
-    bool own;            /* our own control statement runs: the authorizer lets it pass */
-    bool fk_deferred;    /* this call set PRAGMA defer_foreign_keys */
-    bool rows_changed;   /* this call ran a statement that can change rows */
-    char refused[96];    /* what the authorizer refused last, for the error text */
+    bool own;             /* our own control statement runs: the authorizer lets it pass */
+    bool fk_deferred;     /* this call set PRAGMA defer_foreign_keys */
+    bool rows_changed;    /* this call ran a statement that can change rows */
+    char refused[96];     /* what the authorizer refused last, for the error text */
     int64_t total_before; /* rows changed before this call began */
     int64_t busy_timeout_ms;
     uint64_t busy_since_ns;

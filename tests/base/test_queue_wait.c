@@ -231,6 +231,27 @@ TEST(a_deadline_while_held_says_committed)
     fake_dispose(&f);
 }
 
+TEST(a_deadline_that_passed_while_taken_ends_the_wait_once_held)
+{
+    fake f;
+    uint64_t deadline_ns = 0;
+    fake_call c[3] = {{.id = 1}, {.id = 2, HOLD}, {.id = 3, .in_run = linger, .ctx = &deadline_ns}};
+    fake_call blocker = {.id = 9};
+    fake_init(&f, 16);
+    fake_block(&f, &blocker);
+    deadline_ns = c[1].req.deadline_ns = skep__deadline_ns(200);
+    fake_queue(&f, c, 3);
+    fake_unblock(&f);
+    fake_join(&blocker);
+    for (int i = 0; i < 3; i++)
+        fake_join(&c[i]);
+    ck_assert_int_eq(c[1].answer, SKEP_EUNREPLICATED);
+    ck_assert_int_eq(c[1].err.outcome, SKEP_OUTCOME_COMMITTED);
+    ck_assert_uint_eq(fake_times(&f, 2), 1);
+    ck_assert_int_eq(c[2].answer, 3);
+    fake_dispose(&f);
+}
+
 TEST(a_cancel_while_held_says_committed)
 {
     fake f;
@@ -368,6 +389,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_release_that_comes_before_the_hold_leaves_nothing_to_hold),
     HARNESS_TEST(a_release_that_fails_does_not_vouch_for_later_commits),
     HARNESS_TEST(a_deadline_while_held_says_committed),
+    HARNESS_TEST(a_deadline_that_passed_while_taken_ends_the_wait_once_held),
     HARNESS_TEST(a_cancel_while_held_says_committed),
     HARNESS_TEST(a_held_leader_hands_the_lead_on),
     HARNESS_TEST(a_closed_queue_refuses_newcomers_and_runs_what_queues),

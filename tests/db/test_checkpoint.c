@@ -2,7 +2,6 @@
 /* Checkpoints happen by themselves, off the commit path, and keep the WAL short. */
 #include "suites.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "harness/points.h"
@@ -56,13 +55,9 @@ static void write_rows(size_t index, void *ctx)
 TEST(the_wal_stays_short_under_load)
 {
     skep_db *db = open_table();
-    uint64_t t0 = harness_now_ns();
     harness_threads(WRITERS, write_rows, db);
     /* A row takes a page and the tree above it some more: without checkpoints the WAL would hold
      * them all. */
-    printf("DBG wal %lu passes %lu pages %lu wake %lu ms %lu\n", wal_bytes(db),
-           stats_of(db).checkpoints, stats_of(db).wal_pages,
-           (unsigned long)db->checkpointer.wake_at, (harness_now_ns() - t0) / 1000000);
     ck_assert_uint_lt(wal_bytes(db), (uint64_t)WRITERS * ROWS * 4096 / 2);
     wait_for_checkpoints(db, 1);
     ck_assert_uint_eq(stats_of(db).writes, WRITERS * ROWS + 1);

@@ -18,6 +18,7 @@ static skep_db *open_table(int64_t close_timeout_ms)
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
     opts.close_timeout_ms = close_timeout_ms;
     opts.readers = 1;
+    opts.read_wait_ms = 3600000; /* nobody waits that long */
     skep_db *db = db_open_still(&opts);
     db_must(db, "CREATE TABLE t(a)");
     return db;

@@ -147,7 +147,7 @@ static void assert_poisons(vfs_op op, int cause)
     ck_assert_int_eq(atomic_load(&h.events), 1);
     ck_assert_int_eq(atomic_load(&h.hooks), 1);
     ck_assert_int_eq(h.cause, cause);
-    (void)skep_db_close(db);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
     skep_set_event_sink(NULL, NULL, SKEP_ERROR);
     /* Only opening it again recovers. The group is there as a whole or not at all. */
     db = db_open(NULL);
@@ -178,7 +178,7 @@ TEST(a_poisoned_handle_does_not_write_the_wal_back_as_it_closes)
     assert_fails_with(skep_write(db, script_run, &s), SKEP_EPOISONED, SKEP_OUTCOME_UNKNOWN);
     (void)vfs_disarm(NULL);
     vfs_arm(&(vfs_fault){.ops = VFS_OPS(VFS_SYNC) | VFS_OPS(VFS_WRITE), .files = VFS_DB | VFS_WAL});
-    (void)skep_db_close(db);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
     ck_assert_uint_eq(vfs_disarm(NULL), 0);
     ck_assert(harness_exists(harness_path("t.db-wal")));
     db = db_open(NULL);
@@ -196,7 +196,7 @@ TEST(a_failed_sync_in_a_checkpoint_poisons_too)
     (void)vfs_disarm(NULL);
     assert_fails(db_exec(db, "INSERT INTO t VALUES(7)"), SKEP_EPOISONED);
     ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 5);
-    (void)skep_db_close(db);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
     db = db_open(NULL);
     ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 5);
     db_close(db);
@@ -235,9 +235,33 @@ TEST(a_group_that_is_overtaken_by_poison_is_rolled_back)
     db_must(db, "INSERT INTO t VALUES(5)");
     script s = {.sql = {"INSERT INTO t VALUES(1)"}, .last = fail_checkpoint};
     assert_fails_with(skep_write(db, script_run, &s), SKEP_EPOISONED, SKEP_OUTCOME_ROLLED_BACK);
-    (void)skep_db_close(db);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
     db = db_open(NULL);
     ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 5);
+    db_close(db);
+}
+
+TEST(a_commit_that_readers_of_a_foreign_file_stand_in_the_way_of_is_busy)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.flags = SKEP_DB_FOREIGN;
+    opts.busy_timeout_ms = 30;
+    skep_db *db = db_open_still(&opts);
+    db_must(db, "CREATE TABLE t(a)"); /* with a rollback journal */
+    gate g = {0};
+    script r = {.sql = {"SELECT count(*) FROM t"}, .last = gate_wait, .ctx = &g};
+    call c = READ(r);
+    call_start(db, &c);
+    gate_came(&g, 1);
+    assert_fails_with(db_exec(db, "INSERT INTO t VALUES(1)"), SKEP_EBUSY, SKEP_OUTCOME_ROLLED_BACK);
+    gate_open(&g);
+    call_join(&c);
+    ck_assert_int_eq(c.rc, 0);
+    db_must(db, "INSERT INTO t VALUES(2)");
+    ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 2);
+    skep_db_info info = {.size = sizeof(info)};
+    assert_ok(skep_db_get_info(db, &info));
+    ck_assert_str_eq(info.journal_mode, "delete");
     db_close(db);
 }
 
@@ -250,5 +274,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_failed_sync_in_a_checkpoint_poisons_too),
     HARNESS_TEST(a_failed_write_in_a_checkpoint_is_no_poison),
     HARNESS_TEST(a_group_that_is_overtaken_by_poison_is_rolled_back),
+    HARNESS_TEST(a_commit_that_readers_of_a_foreign_file_stand_in_the_way_of_is_busy),
 };
 const harness_suite commit_suite = HARNESS_SUITE("commit", tests);

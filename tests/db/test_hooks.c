@@ -491,7 +491,7 @@ TEST(poison_is_told_once)
     assert_fails(db_exec(db, "INSERT INTO t VALUES(1)"), SKEP_EPOISONED);
     ck_assert_int_eq(atomic_load(&f.poisoned), 1);
     assert_ok(skep_db_set_hooks(db, NULL)); /* attaching and detaching still work */
-    (void)skep_db_close(db);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
 }
 
 static const harness_test tests[] = {

@@ -220,6 +220,53 @@ TEST(b03_no_space_before_the_commit)
     spill(SQLITE_FULL, SKEP_EFULL);
 }
 
+/* The first page that goes into a WAL that starts anew is preceded by its header, and that is
+ * synced: in the middle of a function. */
+static void arm_header_sync(void *ctx)
+{
+    (void)ctx;
+    vfs_arm(&(vfs_fault){.ops = VFS_OPS(VFS_SYNC), .files = VFS_WAL, .nth = 1});
+}
+
+TEST(b03_a_failed_sync_before_the_commit_poisons_and_nobody_is_acknowledged)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.cache_bytes = 1 << 20;
+    opts.readers = 15;
+    vfs_install();
+    skep_db *db = db_open_still(&opts);
+    db_must(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)");
+    uint64_t left = 1;
+    script s[3] = {
+        {.sql = {"INSERT INTO t(a) VALUES(0)"}},
+        {.sql = {"INSERT INTO t(a) WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n "
+                 "WHERE i < 200) SELECT randomblob(3000) FROM n"},
+         .swallow = true,
+         .first = arm_header_sync,
+         .last = disarm_vfs},
+        {.sql = {"INSERT INTO t(a) VALUES(2)"}},
+    };
+    call c[3] = {WRITE(s[0]), WRITE(s[1]), WRITE(s[2])};
+    group_block(db);
+    group_queue(db, c, 3);
+    /* The blocker changes nothing, so this leaves the WAL to be started anew by the group. */
+    assert_ok(skep_db_checkpoint_pass(db, 0, &left));
+    ck_assert_uint_eq(left, 0);
+    group_unblock();
+    for (int i = 0; i < 3; i++)
+        call_join(&c[i]);
+    call_assert_fails(&c[1], SKEP_EPOISONED, SKEP_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(c[0].rc, SKEP_EPOISONED);
+    ck_assert_int_eq(c[2].rc, SKEP_EPOISONED);
+    ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 0);
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
+    db = db_open(NULL);
+    ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 0);
+    db_must(db, "INSERT INTO t(a) VALUES(9)");
+    db_assert_whole(db);
+    db_close(db);
+}
+
 static void arm_memory(void *ctx)
 {
     (void)ctx;
@@ -363,6 +410,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(b03_an_input_error),
     HARNESS_TEST(b03_an_output_error_before_the_commit),
     HARNESS_TEST(b03_no_space_before_the_commit),
+    HARNESS_TEST(b03_a_failed_sync_before_the_commit_poisons_and_nobody_is_acknowledged),
     HARNESS_TEST(b03_no_memory),
     HARNESS_TEST(b03_a_deadline_that_interrupts_a_write),
     HARNESS_TEST(b03_a_cancel_that_interrupts_a_write),

@@ -64,7 +64,7 @@ TEST(b01_read_then_write_in_64_threads_of_two_processes_never_conflicts)
     char steps[24];
     char began[5];
     skep_db *db = db_open(NULL);
-    uint64_t each = harness_size(SIZE_B01_STEPS) / 8 + 1;
+    uint64_t each = harness_size(SIZE_B01_STEPS);
     db_must(db, "CREATE TABLE counter(id INTEGER PRIMARY KEY, n)");
     db_must(db, "INSERT INTO counter VALUES(0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0),(999,0)");
     (void)snprintf(steps, sizeof(steps), "%llu", (unsigned long long)each);
@@ -164,6 +164,14 @@ static void mix_one_read(mix *m, rng *r)
                   "kind %d: %s", (int)kind, skep_code_name(rc));
 }
 
+static void mix_one_checkpoint(mix *m, int exclusive)
+{
+    uint64_t left = 0;
+    int rc = skep_db_checkpoint_pass(m->db, exclusive, &left);
+    /* Beside a writer that is stopped in the middle of a commit it may find no way. */
+    ck_assert_msg(rc == 0 || (rc == SKEP_EBUSY && exclusive == 0), "%s", skep_last_error()->text);
+}
+
 static void mix_main(size_t index, void *ctx)
 {
     mix *m = ctx;
@@ -171,7 +179,6 @@ static void mix_main(size_t index, void *ctx)
     for (uint64_t i = 0; i < m->steps; i++) {
         uint64_t what = rng_below(&r, 20);
         skep_db_stats stats = {.size = sizeof(stats)};
-        uint64_t left = 0;
         if (what < 10)
             mix_one_write(m, &r, (int64_t)(index * 1000000 + i));
         else if (what < 18)
@@ -179,7 +186,7 @@ static void mix_main(size_t index, void *ctx)
         else if (what == 18)
             assert_ok(skep_db_get_stats(m->db, &stats));
         else if (index % 8 == 0)
-            assert_ok(skep_db_checkpoint_pass(m->db, (int)(i & 1), &left));
+            mix_one_checkpoint(m, (int)(i & 1));
         /* In the second half the cancels fire, one after the other. */
         if (index < LENGTH(m->cancels) && i == m->steps / 2 + index)
             skep_cancel_fire(m->cancels[index]);
@@ -196,7 +203,7 @@ TEST(a_mix_of_64_threads_keeps_every_promise)
     mix m;
     memset(&m, 0, sizeof(m));
     m.db = db_open(&opts);
-    m.steps = harness_size(SIZE_MIX_STEPS) / 2;
+    m.steps = harness_size(SIZE_MIX_STEPS);
     m.seed = harness_seed();
     db_must(m.db, "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, a, UNIQUE(owner, a))");
     db_must(m.db, "INSERT INTO t(owner, a) VALUES(-1, -1)");

@@ -59,6 +59,34 @@ TEST(a_file_that_is_no_database_is_corrupt)
     ck_assert_int_eq(memcmp(after, text, size), 0);
 }
 
+TEST(a_path_that_is_too_long_is_refused)
+{
+    char name[600];
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    skep_db *db = NULL;
+    int rc = skep_db_open(harness_path(name), NULL, &db);
+    ck_assert_int_lt(rc, 0);
+    assert_fails(rc, rc);
+    ck_assert_ptr_null(db);
+}
+
+TEST(a_file_of_one_byte_is_corrupt_and_stays_as_it_is)
+{
+    size_t size = 0;
+    harness_write_file(harness_path("t.db"), "x", 1);
+    assert_open_fails(harness_path("t.db"), NULL, SKEP_ECORRUPT);
+    ck_assert_str_eq(harness_read_file(harness_path("t.db"), &size), "x");
+    ck_assert_uint_eq(size, 1);
+}
+
+TEST(what_lies_in_the_place_of_the_wal_must_be_a_file)
+{
+    ck_assert_int_eq(mkdir(harness_path("t.db-wal"), 0700), 0);
+    assert_open_fails(harness_path("t.db"), NULL, SKEP_EINVALID);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "t.db-wal"));
+}
+
 TEST(an_empty_file_becomes_a_database)
 {
     harness_write_file(harness_path("t.db"), "", 0);
@@ -91,6 +119,9 @@ TEST(readonly_reads_and_refuses_to_write)
     assert_fails(db_exec(db, "INSERT INTO t VALUES(1)"), SKEP_EREADONLY);
     skep_db_hooks hooks = {.size = sizeof(hooks), .abi = SKEP_DB_HOOKS_ABI};
     assert_fails(skep_db_set_hooks(db, &hooks), SKEP_EREADONLY);
+    uint64_t left = 0;
+    assert_fails(skep_db_checkpoint_pass(db, 0, &left), SKEP_EREADONLY);
+    assert_fails(skep_db_checkpoint_pass(db, 1, &left), SKEP_EREADONLY);
     db_close(db);
 }
 
@@ -228,6 +259,9 @@ static const harness_test tests[] = {
     HARNESS_TEST(closing_nothing_is_fine),
     HARNESS_TEST(paths_that_cannot_be_databases_say_why),
     HARNESS_TEST(a_file_that_is_no_database_is_corrupt),
+    HARNESS_TEST(a_path_that_is_too_long_is_refused),
+    HARNESS_TEST(a_file_of_one_byte_is_corrupt_and_stays_as_it_is),
+    HARNESS_TEST(what_lies_in_the_place_of_the_wal_must_be_a_file),
     HARNESS_TEST(an_empty_file_becomes_a_database),
     HARNESS_TEST(must_exist_does_not_create),
     HARNESS_TEST(readonly_reads_and_refuses_to_write),

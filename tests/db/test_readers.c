@@ -2,6 +2,7 @@
 /* Reads: snapshots, the limit on connections, the line that waits for one. */
 #include "suites.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "harness/points.h"
@@ -289,6 +290,25 @@ TEST(a_cancel_ends_the_wait_for_a_reader)
     db_close(db);
 }
 
+TEST(a_file_that_was_replaced_is_noticed_before_another_connection_opens)
+{
+    skep_db *db = open_with_readers(2, 1000);
+    held_read h;
+    script s = {.sql = {"SELECT a FROM t"}};
+    hold(db, &h); /* it has the file that was there at the start */
+    ck_assert_int_eq(rename(harness_path("t.db"), harness_path("moved.db")), 0);
+    harness_write_file(harness_path("t.db"), "", 0);
+    for (int i = 0; i < 5; i++) { /* the failure gives its place back */
+        assert_fails(skep_read(db, script_run, &s), SKEP_ECORRUPT);
+        ck_assert_uint_eq(stats_of(db).readers_open, 1);
+    }
+    ck_assert_int_eq(rename(harness_path("moved.db"), harness_path("t.db")), 0);
+    assert_ok(skep_read(db, script_run, &s));
+    ck_assert_uint_eq(stats_of(db).readers_open, 2);
+    let_go(&h);
+    db_close(db);
+}
+
 /* ---- the end of a read's SQL ---- */
 
 #define ENDLESS                                                                                    \
@@ -363,6 +383,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_wait_for_a_reader_ends_at_the_deadline_of_the_call),
     HARNESS_TEST(a_patient_read_waits_longer_than_read_wait),
     HARNESS_TEST(a_cancel_ends_the_wait_for_a_reader),
+    HARNESS_TEST(a_file_that_was_replaced_is_noticed_before_another_connection_opens),
     HARNESS_TEST(a_deadline_or_a_cancel_ends_the_sql_of_a_read),
     HARNESS_TEST(a_second_statement_in_a_single_read_is_misuse),
     HARNESS_TEST(a_single_read_leaves_no_snapshot_behind),

@@ -127,23 +127,38 @@ TEST(facts_are_not_to_be_had_from_inside_a_transaction_function)
     db_close(db);
 }
 
-static void count_event(const skep_event *event, void *ctx)
+typedef struct heard {
+    _Atomic int opened;
+    _Atomic int closed;
+    _Atomic int other;
+} heard;
+
+static void hear(const skep_event *event, void *ctx)
 {
-    (void)event;
-    atomic_fetch_add((_Atomic int *)ctx, 1);
+    heard *h = ctx;
+    ck_assert_str_eq(event->room, "db");
+    if (strcmp(event->name, "db.opened") == 0)
+        atomic_fetch_add(&h->opened, 1);
+    else if (strcmp(event->name, "db.closed") == 0)
+        atomic_fetch_add(&h->closed, 1);
+    else
+        atomic_fetch_add(&h->other, 1);
 }
 
 TEST(what_goes_well_and_what_a_call_can_tell_makes_no_event)
 {
-    _Atomic int events = 0;
-    skep_set_event_sink(count_event, &events, SKEP_DEBUG);
+    heard h = {0};
+    skep_set_event_sink(hear, &h, SKEP_DEBUG);
     skep_db *db = db_open(NULL);
     db_must(db, "CREATE TABLE t(a UNIQUE)");
     db_must(db, "INSERT INTO t VALUES(1)");
     assert_fails(db_exec(db, "INSERT INTO t VALUES(1)"), SKEP_EEXISTS);
     ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 1);
     db_close(db);
-    ck_assert_int_eq(atomic_load(&events), 0);
+    assert_fails(skep_db_open(harness_dir(), NULL, &db), SKEP_EINVALID);
+    ck_assert_int_eq(atomic_load(&h.other), 0);
+    ck_assert_int_eq(atomic_load(&h.opened), 1);
+    ck_assert_int_eq(atomic_load(&h.closed), 1);
     skep_set_event_sink(NULL, NULL, SKEP_DEBUG);
 }
 

@@ -288,6 +288,9 @@ static int look_at_columns(skep_tx *tx, void *arg)
     ck_assert_str_eq(skep_column_text(rows, 2).data, "three");
     ck_assert_uint_eq(skep_column_text(rows, 2).len, 5);
     ck_assert_uint_eq(skep_column_blob(rows, 3).len, 2);
+    ck_assert_int_eq(skep_column_value(rows, 0).u.i, 1);
+    ck_assert(skep_column_value(rows, 1).u.r == 2.5);
+    ck_assert_uint_eq(skep_column_value(rows, 2).u.s.len, 5);
     ck_assert_int_eq(skep_column_value(rows, 3).type, SKEP_BLOB);
     ck_assert_int_eq(skep_column_type(rows, 4), SKEP_NULL);
     ck_assert_str_eq(skep_column_text(rows, 4).data, "");

@@ -52,7 +52,8 @@ static int create(skep_tx *tx, void *arg)
     (void)arg;
     char text[512];
     (void)snprintf(text, sizeof(text), "%s", ledger_schema);
-    for (char *at = text, *end = strchr(at, ';'); end != NULL; at = end + 1, end = strchr(at, ';')) {
+    for (char *at = text, *end = strchr(at, ';'); end != NULL;
+         at = end + 1, end = strchr(at, ';')) {
         *end = '\0';
         int rc = skep_exec(tx, at);
         if (rc < 0)
@@ -149,15 +150,37 @@ size_t ledger_sql(int64_t call, char *out, size_t size)
     for (int64_t half = 0; half < 2; half++) {
         ck_assert_uint_le(at + 2 * len + 200, size);
         body_fill(body, len, call, half);
-        at += (size_t)snprintf(out + at, size - at,
-                               "INSERT INTO entry SELECT %lld, %lld, n, X'", (long long)call,
-                               (long long)half);
+        at += (size_t)snprintf(out + at, size - at, "INSERT INTO entry SELECT %lld, %lld, n, X'",
+                               (long long)call, (long long)half);
         for (size_t i = 0; i < len; i++)
             at += (size_t)snprintf(out + at, size - at, "%02X", body[i]);
         at += (size_t)snprintf(out + at, size - at, "' FROM seq;\n");
     }
     at += (size_t)snprintf(out + at, size - at, "COMMIT;\n");
     return at;
+}
+
+void ledger_make_file(ledger *l, const char *path, bool with_wal)
+{
+    const char *live = path_with(path, ".live");
+    skep_db *db = NULL;
+    assert_ok(skep_db_open(live, NULL, &db));
+    assert_ok(ledger_create(db));
+    for (int i = 0; i < LEDGER_FILE_CALLS; i++) {
+        if (i == LEDGER_FILE_BASE) { /* so that the file holds something without its WAL */
+            assert_ok(skep_db_close(db));
+            assert_ok(skep_db_open(live, NULL, &db));
+        }
+        l->body = i % 10 == 3 ? 9000 : 0;
+        assert_ok(ledger_write(l, db));
+    }
+    l->body = 0;
+    if (with_wal)
+        copy_database(live, path);
+    assert_ok(skep_db_close(db));
+    if (!with_wal)
+        copy_database(live, path);
+    remove_database(live);
 }
 
 /* ---- reading ---- */
@@ -299,10 +322,10 @@ void ledger_read_file(const char *path, ledger_image *out)
     (void)sqlite3_finalize(stmt);
     stmt = prepared(raw, select_all);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        take_row(&r, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                 sqlite3_column_int64(stmt, 2),
-                 skep_slice_of(sqlite3_column_blob(stmt, 3),
-                               (size_t)sqlite3_column_bytes(stmt, 3)));
+        take_row(
+            &r, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+            sqlite3_column_int64(stmt, 2),
+            skep_slice_of(sqlite3_column_blob(stmt, 3), (size_t)sqlite3_column_bytes(stmt, 3)));
     ck_assert_int_eq(rc, SQLITE_DONE);
     (void)sqlite3_finalize(stmt);
     ck_assert_int_eq(sqlite3_close(raw), SQLITE_OK);

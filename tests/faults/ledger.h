@@ -11,8 +11,9 @@
 /* What the tests of faults write, and what must be left of it afterwards.
  *
  * Each call inserts two rows (call, half), each with a body that follows from both, and takes the
- * next number of a counter. So a file tells by itself whether a call is whole, whether its bytes are
- * the ones written, and whether the commits in it are a prefix of all: numbers 1 … n, each once. */
+ * next number of a counter. So a file tells by itself whether a call is whole, whether its bytes
+ * are the ones written, and whether the commits in it are a prefix of all: numbers 1 … n, each
+ * once. */
 
 typedef enum ledger_fate {
     FATE_NONE = 0, /* the call was not made */
@@ -47,12 +48,19 @@ int ledger_write(ledger *l, skep_db *db);
  * not NULL. */
 int ledger_write_call(ledger *l, skep_db *db, int64_t call, const skep_call_opts *opts);
 
+/* A database with so many calls, some of them with bodies that overflow a page: closed, or with all
+ * calls after the first LEDGER_FILE_BASE in its WAL, as a crash leaves it. */
+#define LEDGER_FILE_CALLS 60
+#define LEDGER_FILE_BASE 41
+void ledger_make_file(ledger *l, const char *path, bool with_wal);
+
 /* Read all through skep, in one snapshot. Every byte is checked. */
 int ledger_read(skep_db *db, ledger_image *out);
 /* Read one call's rows with one statement; 0 when they are not there, 1 when they are. */
 int ledger_read_single(skep_db *db, int64_t call);
 
-/* Open the file with SQLite itself, as a process would after a crash: integrity_check, every byte. */
+/* Open the file with SQLite itself, as a process would after a crash: integrity_check, every byte.
+ */
 void ledger_read_file(const char *path, ledger_image *out);
 void ledger_image_free(ledger_image *image);
 

@@ -26,14 +26,17 @@ typedef struct op {
 
 struct op_world {
     const op *op;
-    const char *template;   /* a database with some calls, its WAL not written back */
-    const char *live;       /* where it is made */
-    const char *path;       /* the one that is worked on */
+    const char *template; /* a database with some calls, its WAL not written back */
+    const char *live;     /* where it is made */
+    const char *path;     /* the one that is worked on */
     const char *copy;
     ledger template_ledger;
     ledger ledger;
-    skep_db *db; /* NULL while it is closed */
+    skep_db *db;         /* NULL while it is closed */
     bool poison_allowed; /* `run` was answered SKEP_EPOISONED */
+    unsigned runs;
+    size_t files; /* open, and blocks of memory living, when all is closed */
+    uint64_t blocks;
     struct {
         pthread_t thread;
         int rc;
@@ -43,12 +46,14 @@ struct op_world {
 extern const op op_open_new;
 extern const op op_open_existing; /* with a WAL to recover */
 extern const op op_write;
-extern const op op_write_large; /* more than the page cache: pages go to the WAL before COMMIT */
-extern const op op_write_index; /* its pages need more of the wal-index: -shm grows */
+extern const op op_write_large;   /* more than the page cache: pages go to the WAL before COMMIT */
+extern const op op_write_index;   /* its pages need more of the wal-index: -shm grows */
+extern const op op_write_foreign; /* with a rollback journal instead of a WAL */
 extern const op op_group;
-extern const op op_read;        /* a snapshot; opens the reading connection too */
+extern const op op_read; /* a snapshot; opens the reading connection too */
 extern const op op_read_single;
-extern const op op_checkpoint;  /* skep_db_checkpoint_pass(), which then writes into a WAL started anew */
+extern const op
+    op_checkpoint; /* skep_db_checkpoint_pass(), which then writes into a WAL started anew */
 extern const op op_checkpoint_thread; /* calls that wake the thread, then close */
 extern const op op_close;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* B13: no space left, at COMMIT, at a checkpoint and where -shm grows; simulated call by call, and on
- * a file system that is full indeed. Nothing acknowledged is lost, the answer is clear, and once
+/* B13: no space left, at COMMIT, at a checkpoint and where -shm grows; simulated call by call, and
+ * on a file system that is full indeed. Nothing acknowledged is lost, the answer is clear, and once
  * there is space again the same handle goes on. */
 #include "faults/faults.h"
 
@@ -118,15 +118,15 @@ TEST(B13_no_space_at_a_checkpoint_stops_no_write)
     ledger_check_file(&l, path, "at the end");
 }
 
-/* The commit's pages are in the WAL when its index cannot grow. The next commit overwrites them; but
- * a crash before that would find them, so the outcome is unknown. */
+/* The commit's pages are in the WAL when its index cannot grow. The next commit overwrites them;
+ * but a crash before that would find them, so the outcome is unknown. */
 TEST(B13_no_space_for_shm_leaves_the_outcome_open)
 {
     op_world w;
     const sys_fault fault = {.calls = SYS_WRITE, .how = SYS_FAIL, .err = ENOSPC};
+    ops_begin(&w, &op_write_index);
     sys_install_os();
     sys_install_sqlite();
-    ops_begin(&w, &op_write_index);
     ops_before(&w);
     sys_arm(&fault);
     assert_ok(ops_run(&w));

@@ -3,7 +3,8 @@
  * B12: the power goes at each sync of a workload, and between them. The workload makes a database,
  * writes to it from one thread and from many, checkpoints, and writes again into the WAL started
  * anew. With FULL no acknowledged commit may be lost, with NORMAL the newest may, but never one in
- * the middle: the numbers of the commits tell. What a completed checkpoint covered stays in any case.
+ * the middle: the numbers of the commits tell. What a completed checkpoint covered stays in any
+ * case.
  */
 #include "faults/faults.h"
 
@@ -31,11 +32,12 @@ typedef struct power {
     const char *dir;
     const char *path;
     const char *after;
+    bool foreign;         /* with a rollback journal */
     const char *template; /* a database with a WAL to begin with, or NULL */
     ledger template_ledger;
     ledger ledger;
     skep_db *db;
-    bool created; /* the tables are acknowledged, or there from the start */
+    bool created;   /* the tables are acknowledged, or there from the start */
     uint64_t lost;  /* acknowledged calls that NORMAL allowed to go */
     uint32_t floor; /* calls with lower numbers are covered by a complete checkpoint */
 } power;
@@ -67,6 +69,9 @@ static void workload(power *p)
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
     opts.synchronous = p->sync;
     opts.readers = 1;
+    opts.flags = p->foreign ? SKEP_DB_FOREIGN : 0;
+    if (p->template != NULL) /* the thread checkpoints too */
+        opts.checkpoint_pages = 20;
     if (skep_db_open(p->path, &opts, &p->db) < 0)
         return;
     p->created = p->template != NULL || ledger_create(p->db) >= 0;
@@ -204,17 +209,20 @@ static void make_template(power *p)
     assert_ok(skep_db_close(p->db));
 }
 
-static void lose_power(skep_sync sync, disk_promises promises, bool existing)
+typedef enum start { START_NEW, START_WAL, START_FOREIGN } start;
+
+static void lose_power(skep_sync sync, disk_promises promises, start from)
 {
     power p = {
         .sync = sync,
         .promises = promises,
+        .foreign = from == START_FOREIGN,
         .dir = harness_path("disk"),
         .path = harness_path("disk/power.db"),
         .after = harness_path("after"),
     };
     vfs_install();
-    if (existing)
+    if (from == START_WAL)
         make_template(&p);
     uint64_t points[2];
     count_points(&p, &points[1], &points[0]);
@@ -226,47 +234,52 @@ static void lose_power(skep_sync sync, disk_promises promises, bool existing)
         for (uint64_t k = 0; k < cuts; k++)
             cut(&p, spread(&r, k, cuts, n), at_sync != 0, &r);
     }
-    printf("%llu syncs, %llu writes, %llu acknowledged calls lost\n",
-           (unsigned long long)points[1], (unsigned long long)points[0],
-           (unsigned long long)p.lost);
+    printf("%llu syncs, %llu writes, %llu acknowledged calls lost\n", (unsigned long long)points[1],
+           (unsigned long long)points[0], (unsigned long long)p.lost);
     /* A simulation that takes nothing where it may would prove nothing where it must not. */
     ck_assert((sync == SKEP_SYNC_NORMAL) == (p.lost > 0));
 }
 
 TEST(B12_with_full_a_power_cut_loses_nothing_acknowledged)
 {
-    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_ORDINARY, false);
+    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_ORDINARY, START_NEW);
 }
 
 TEST(B12_with_full_on_a_database_with_a_wal_to_recover)
 {
-    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_ORDINARY, true);
+    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_ORDINARY, START_WAL);
 }
 
 TEST(B12_with_full_on_a_disk_that_garbles_whole_sectors)
 {
-    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_HOSTILE, false);
+    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_HOSTILE, START_NEW);
+}
+
+TEST(B12_with_full_and_a_rollback_journal)
+{
+    lose_power(SKEP_SYNC_FULL, (disk_promises)DISK_ORDINARY, START_FOREIGN);
 }
 
 TEST(B12_with_normal_a_power_cut_leaves_a_prefix)
 {
-    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_ORDINARY, false);
+    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_ORDINARY, START_NEW);
 }
 
 TEST(B12_with_normal_on_a_database_with_a_wal_to_recover)
 {
-    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_ORDINARY, true);
+    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_ORDINARY, START_WAL);
 }
 
 TEST(B12_with_normal_on_a_disk_that_garbles_whole_sectors)
 {
-    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_HOSTILE, false);
+    lose_power(SKEP_SYNC_NORMAL, (disk_promises)DISK_HOSTILE, START_NEW);
 }
 
 static const harness_test tests[] = {
     HARNESS_TEST(B12_with_full_a_power_cut_loses_nothing_acknowledged),
     HARNESS_TEST(B12_with_full_on_a_database_with_a_wal_to_recover),
     HARNESS_TEST(B12_with_full_on_a_disk_that_garbles_whole_sectors),
+    HARNESS_TEST(B12_with_full_and_a_rollback_journal),
     HARNESS_TEST(B12_with_normal_a_power_cut_leaves_a_prefix),
     HARNESS_TEST(B12_with_normal_on_a_database_with_a_wal_to_recover),
     HARNESS_TEST(B12_with_normal_on_a_disk_that_garbles_whole_sectors),

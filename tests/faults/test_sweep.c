@@ -18,7 +18,6 @@
 static void sweep_allocations(const op *o)
 {
     op_world w;
-    alloc_install();
     ops_begin(&w, o);
     sweep s = ops_sweep(&w, NULL);
     sweep_result result = alloc_sweep(&s);
@@ -36,7 +35,7 @@ static void sweep_allocations(const op *o)
 
 static const int io_codes[] = {SKEP_EIO, SKEP_EPOISONED, 0};
 static const int lock_codes[] = {SKEP_EIO, SKEP_EPOISONED, SKEP_EBUSY, 0};
-static const int full_codes[] = {SKEP_EFULL, SKEP_EPOISONED, 0};
+static const int full_codes[] = {SKEP_EFULL, 0};
 
 static const struct {
     vfs_fault fault;
@@ -78,13 +77,15 @@ static void sweep_file_operations(const op *o)
 
 /* ---- system calls ---- */
 
-/* EIO of a read is SQLITE_CORRUPT, as the file system is taken for broken then. */
+/* EIO of a read is SQLITE_CORRUPT, as the file system is taken for broken then; a file of which it
+ * cannot be said whether it is still the same counts as read-only. */
 /* Where a file cannot be opened for writing, SQLite tries to read it only; and that works, when one
  * call alone has failed. */
-static const int call_codes[] = {SKEP_EIO, SKEP_EPOISONED, SKEP_EBUSY, SKEP_ECORRUPT, 0};
-static const int space_codes[] = {SKEP_EFULL, SKEP_EPOISONED, 0};
-static const int open_codes[] = {SKEP_ELIMIT, SKEP_EIO, SKEP_EDENIED, SKEP_EREADONLY,
-                                 SKEP_ENOTFOUND, 0};
+static const int call_codes[] = {SKEP_EIO,      SKEP_EPOISONED, SKEP_EBUSY,
+                                 SKEP_ECORRUPT, SKEP_EREADONLY, 0};
+static const int space_codes[] = {SKEP_EFULL, 0};
+static const int open_codes[] = {SKEP_ELIMIT,    SKEP_EIO,       SKEP_EDENIED,
+                                 SKEP_EREADONLY, SKEP_ENOTFOUND, 0};
 
 #define SYS_NO_LOCK (SYS_ALL & ~(unsigned)(SYS_LOCK | SYS_OPEN))
 
@@ -110,12 +111,31 @@ static bool passes_system_calls(op_world *w, sys_fault fault)
     return points > 0;
 }
 
+/* Locks are failed alone only. When none can be had any more SQLite takes it for a neighbour that
+ * is busy, and waits ten seconds at each. */
+static void sweep_locks(op_world *w)
+{
+    sys_fault fault = {.calls = SYS_LOCK, .how = SYS_FAIL, .err = EIO};
+    uint64_t injected = 1;
+    for (uint64_t nth = 1; injected > 0 && nth <= harness_size(SIZE_SWEEP_STEPS); nth++) {
+        fault.nth = nth;
+        ops_before(w);
+        sys_arm(&fault);
+        int rc = ops_run(w);
+        (void)sys_disarm(&injected);
+        ck_assert_msg(rc >= 0 || rc == SKEP_EIO || rc == SKEP_EBUSY || rc == SKEP_EPOISONED,
+                      "lock %llu failed: %s: %s", (unsigned long long)nth, skep_code_name(rc),
+                      skep_last_error()->text);
+        ops_after(w, rc);
+    }
+}
+
 static void sweep_system_calls(const op *o)
 {
     op_world w;
+    ops_begin(&w, o);
     sys_install_os();
     sys_install_sqlite();
-    ops_begin(&w, o);
     for (size_t i = 0; i < sizeof(call_faults) / sizeof(call_faults[0]); i++) {
         sys_fault fault = call_faults[i].fault;
         if (o->sys_calls != 0)
@@ -125,6 +145,8 @@ static void sweep_system_calls(const op *o)
         sweep s = ops_sweep(&w, call_faults[i].codes);
         (void)sys_sweep(&s, &fault);
     }
+    if (o->sys_calls == 0)
+        sweep_locks(&w);
 }
 
 #define SWEEPS(X)                                                                                  \
@@ -133,6 +155,7 @@ static void sweep_system_calls(const op *o)
     X(a_write, op_write)                                                                           \
     X(a_write_larger_than_the_cache, op_write_large)                                               \
     X(a_write_that_grows_the_wal_index, op_write_index)                                            \
+    X(a_write_with_a_rollback_journal, op_write_foreign)                                           \
     X(a_group_of_writes, op_group)                                                                 \
     X(a_snapshot_read, op_read)                                                                    \
     X(a_single_statement_read, op_read_single)                                                     \
@@ -143,15 +166,15 @@ static void sweep_system_calls(const op *o)
 #define DEFINE(what, which)                                                                        \
     TEST(what##_survives_failed_allocations)                                                       \
     {                                                                                              \
-        sweep_allocations(&which);                                                                 \
+        sweep_allocations(&(which));                                                               \
     }                                                                                              \
     TEST(what##_survives_failed_file_operations)                                                   \
     {                                                                                              \
-        sweep_file_operations(&which);                                                             \
+        sweep_file_operations(&(which));                                                           \
     }                                                                                              \
     TEST(what##_survives_failed_system_calls)                                                      \
     {                                                                                              \
-        sweep_system_calls(&which);                                                                \
+        sweep_system_calls(&(which));                                                              \
     }
 SWEEPS(DEFINE)
 

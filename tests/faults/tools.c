@@ -47,7 +47,9 @@ void copy_database(const char *path, const char *copy)
     char from[4096];
     char to[4096];
     remove_database(copy);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        if (strcmp(suffixes[i], "-shm") == 0)
+            continue;
         join(from, sizeof(from), path, suffixes[i]);
         join(to, sizeof(to), copy, suffixes[i]);
         copy_file(from, to);
@@ -125,38 +127,56 @@ static _Noreturn void become(const char *const *argv, int in, int out)
     _exit(127);
 }
 
-/* Feed and drain at the same time: neither pipe may fill up while the other waits. */
-static void talk(int in, int out, const char *input, char *output, size_t size)
+typedef struct talk {
+    int in; /* -1: it has heard all */
+    int out;
+    const char *input;
+    size_t left;
+    char *output;
+    size_t size;
+    size_t have;
+} talk;
+
+static void feed(talk *t)
 {
-    size_t left = strlen(input);
-    size_t have = 0;
-    while (out >= 0) {
-        char sink[4096];
-        struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = in, .events = POLLOUT}};
-        ck_assert_int_gt(poll(p, in >= 0 ? 2 : 1, 60000), 0);
-        if (in >= 0 && p[1].revents != 0) {
-            ssize_t n = left > 0 ? write(in, input, left) : 0;
-            if (n > 0) {
-                input += n;
-                left -= (size_t)n;
-            }
-            if (n < 0 || left == 0) {
-                (void)close(in);
-                in = -1;
-            }
-        }
-        if (p[0].revents != 0) {
-            bool room = have + 1 < size;
-            ssize_t n = read(out, room ? output + have : sink, room ? size - 1 - have : sizeof(sink));
-            if (n > 0 && room)
-                have += (size_t)n;
-            if (n <= 0)
-                break;
-        }
+    ssize_t n = t->left > 0 ? write(t->in, t->input, t->left) : 0;
+    if (n > 0) {
+        t->input += n;
+        t->left -= (size_t)n;
     }
-    if (in >= 0)
-        (void)close(in);
-    output[have] = '\0';
+    if (n < 0 || t->left == 0) {
+        (void)close(t->in);
+        t->in = -1;
+    }
+}
+
+/* False at the end. What does not fit is read all the same, or the program would wait. */
+static bool drain(talk *t)
+{
+    char sink[4096];
+    bool room = t->have + 1 < t->size;
+    ssize_t n = room ? read(t->out, t->output + t->have, t->size - 1 - t->have)
+                     : read(t->out, sink, sizeof(sink));
+    if (n > 0 && room)
+        t->have += (size_t)n;
+    return n > 0;
+}
+
+/* Feed and drain at the same time: neither pipe may fill up while the other waits. */
+static void talk_all(talk *t)
+{
+    bool more = true;
+    while (more) {
+        struct pollfd p[2] = {{.fd = t->out, .events = POLLIN}, {.fd = t->in, .events = POLLOUT}};
+        ck_assert_int_gt(poll(p, t->in >= 0 ? 2 : 1, 60000), 0);
+        if (t->in >= 0 && p[1].revents != 0)
+            feed(t);
+        if (p[0].revents != 0)
+            more = drain(t);
+    }
+    if (t->in >= 0)
+        (void)close(t->in);
+    t->output[t->have] = '\0';
 }
 
 int run_program(const char *const *argv, const char *input, char *output, size_t size)
@@ -172,7 +192,13 @@ int run_program(const char *const *argv, const char *input, char *output, size_t
     ck_assert_int_gt(pid, 0);
     (void)close(in[0]);
     (void)close(out[1]);
-    talk(in[1], out[0], input, output, size);
+    talk t = {.in = in[1],
+              .out = out[0],
+              .input = input,
+              .left = strlen(input),
+              .output = output,
+              .size = size};
+    talk_all(&t);
     (void)close(out[0]);
     int status = 0;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);

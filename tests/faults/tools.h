@@ -7,8 +7,8 @@
 
 /* Files of a database, and programs beside us. */
 
-/* Copy `path` and its -wal as they are now to `copy`; -shm stays behind, as with a reboot. What is
- * not there is removed at the target. */
+/* Copy `path` with its -wal and -journal as they are now to `copy`; -shm stays behind, as with a
+ * reboot. What is not there is removed at the target. */
 void copy_database(const char *path, const char *copy);
 void remove_database(const char *path); /* with -wal, -shm and -journal */
 
@@ -23,7 +23,8 @@ void fs_make_readonly(const char *path);
 void fs_fill(const char *path, size_t spare);
 
 /* Run a program of the machine; `input` goes to its standard input. Returns its exit status, and in
- * `output` (size bytes, NUL-terminated) what it wrote, errors too. Skips the test if it is missing. */
+ * `output` (size bytes, NUL-terminated) what it wrote, errors too. Skips the test if it is missing.
+ */
 int run_program(const char *const *argv, const char *input, char *output, size_t size);
 /* Debian's sqlite3 on `path`: the statements `sql`; fails the test if it says no. */
 void stock_sqlite(const char *path, const char *sql, char *output, size_t size);

@@ -108,11 +108,12 @@ check "the soname is libskep.so.0" soname
 hardened() { # FILE
     readelf -lW "$1" | grep -q GNU_RELRO && readelf -dW "$1" | grep -qE 'BIND_NOW|FLAGS.*NOW' &&
         readelf -lW "$1" | grep GNU_STACK | grep -qv RWE && ! readelf -dW "$1" | grep TEXTREL &&
+        readelf -hW "$1" | grep -q 'Type: *DYN' &&
         nm -D "$1" | grep -q __stack_chk_fail && nm -D "$1" | grep -q '_chk@'
 }
-check "libskep.so is hardened: RELRO, now, stack protector, fortify" hardened "$libdir/libskep.so"
+check "libskep.so is hardened: RELRO, now, PIE, stack protector, fortify" hardened "$libdir/libskep.so"
 check "so is the program" hardened "$prefix/bin/skep"
-# Of our own object only: the mark of a whole program depends on the distribution's start files too.
+# Of our own object only: the mark of a program depends on the start files of the system too.
 cet() { (cd "$work" && ar x "$libdir/libskep.a" && readelf -nW skep.o | grep 'IBT, SHSTK'); }
 [ "$(uname -m)" != x86_64 ] || check "libskep.a is compiled for CET" cet
 

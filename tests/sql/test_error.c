@@ -197,6 +197,24 @@ TEST(sql_ends_when_the_database_closes)
     sql_close(conn);
 }
 
+TEST(a_deadline_that_has_passed_does_not_interrupt_transaction_control)
+{
+    skep__conn *conn = open_schema();
+    const skep__limit limit = {.deadline_ns = 1};
+    conn->limit = &limit;
+    /* SQLite looks at its progress after so many steps, whatever the statement is and over all its
+     * runs. */
+    for (int i = 0; i < 3000; i++) {
+        assert_ok(skep__conn_control(conn, SKEP__BEGIN_WRITE));
+        assert_ok(skep__conn_control(conn, SKEP__SAVEPOINT));
+        assert_ok(skep__conn_control(conn, SKEP__ROLLBACK_TO));
+        assert_ok(skep__conn_control(conn, SKEP__RELEASE_SAVEPOINT));
+        assert_ok(skep__conn_control(conn, i % 2 == 0 ? SKEP__COMMIT : SKEP__ROLLBACK));
+    }
+    conn->limit = NULL;
+    sql_close(conn);
+}
+
 TEST(the_wait_for_another_process_ends_at_the_deadline)
 {
     skep__conn *holder = open_schema();
@@ -238,6 +256,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(sql_ends_at_its_deadline),
     HARNESS_TEST(sql_ends_when_its_cancel_is_fired),
     HARNESS_TEST(sql_ends_when_the_database_closes),
+    HARNESS_TEST(a_deadline_that_has_passed_does_not_interrupt_transaction_control),
     HARNESS_TEST(the_wait_for_another_process_ends_at_the_deadline),
     HARNESS_TEST(the_wait_for_another_process_ends_by_itself_too),
 };

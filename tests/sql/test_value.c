@@ -28,13 +28,20 @@ static skep_value read_back(skep__stmt *stmt, int column)
     }
 }
 
+static uint64_t bits_of(double r)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &r, sizeof(bits));
+    return bits;
+}
+
 static void assert_same(const skep_value *have, const skep_value *want)
 {
     ck_assert_int_eq(have->type, want->type == SKEP_BOOL ? SKEP_INT : want->type);
     if (have->type == SKEP_INT)
         ck_assert_int_eq(have->u.i, want->u.i);
     if (have->type == SKEP_REAL)
-        ck_assert_int_eq(memcmp(&have->u.r, &want->u.r, sizeof(double)), 0);
+        ck_assert_uint_eq(bits_of(have->u.r), bits_of(want->u.r));
     if (have->type == SKEP_TEXT || have->type == SKEP_BLOB) {
         ck_assert_uint_eq(have->u.s.len, want->u.s.len);
         if (want->u.s.len > 0)
