@@ -9,8 +9,8 @@
  *
  *  Every function that can fail returns an int: zero or more is success, a negative value is one of
  *  the codes below or, from a transaction function, a code of the caller's own. Outputs are left
- *  untouched on failure. Codes are chosen by what a caller can do about them; new ones may come with
- *  a minor release, so a `switch` over them needs a `default`.
+ *  untouched on failure. Codes are chosen by what a caller can do about them; new ones may come
+ *  with a minor release: a `switch` over them needs a `default`.
  *
  *  Threads: shared. The detail belongs to the thread that made the call.
  */

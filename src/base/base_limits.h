@@ -4,8 +4,7 @@
 
 /* Every ceiling of this room. Reaching one is SKEP_ELIMIT unless it says otherwise. */
 
-#define SKEP__BUF_CEILING ((size_t)1 << 30) /* bytes: no buffer may be born with a higher maximum  \
-                                             */
+#define SKEP__BUF_CEILING ((size_t)1 << 30) /* bytes: the highest maximum of a buffer */
 
 #define SKEP__THREAD_NAME_MAX 16 /* with the NUL: the kernel's own limit; longer names are cut */
 

@@ -20,12 +20,11 @@ bool tour_files_add(tour_files *files, const tour_file *file)
         files->list = grown;
         files->cap = cap;
     }
-    char *path = strdup(file->path);
-    if (path == NULL)
+    tour_file copy = *file;
+    copy.path = strdup(file->path);
+    if (copy.path == NULL)
         return false;
-    tour_file *slot = &files->list[files->count++];
-    *slot = *file;
-    slot->path = path;
+    files->list[files->count++] = copy;
     files->bytes += file->size;
     return true;
 }

@@ -29,6 +29,7 @@ bool skep__frame_inside(const skep_db *db)
 
 static void rows_own(skep_tx *tx, skep_rows *rows)
 {
+    ASSERT(rows != NULL);
     rows->owner = tx;
     rows->open_next = tx->open;
     rows->open_back = &tx->open;

@@ -111,7 +111,8 @@ hardened() { # FILE
         readelf -hW "$1" | grep -q 'Type: *DYN' &&
         nm -D "$1" | grep -q __stack_chk_fail && nm -D "$1" | grep -q '_chk@'
 }
-check "libskep.so is hardened: RELRO, now, PIE, stack protector, fortify" hardened "$libdir/libskep.so"
+check "libskep.so is hardened: RELRO, now, PIE, stack protector, fortify" \
+    hardened "$libdir/libskep.so"
 check "so is the program" hardened "$prefix/bin/skep"
 # Of our own object only: the mark of a program depends on the start files of the system too.
 cet() { (cd "$work" && ar x "$libdir/libskep.a" && readelf -nW skep.o | grep 'IBT, SHSTK'); }
