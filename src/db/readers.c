@@ -288,7 +288,9 @@ static int read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_o
     reader->conn->limit = &limit;
     int rc = tx.single ? skep__tx_run(&tx, fn, arg) : read_snapshot(&tx, fn, arg);
     reader->conn->limit = NULL;
-    atomic_fetch_add_explicit(&reader->reads, 1, memory_order_relaxed);
+    /* Nobody else counts here as long as the reader is ours. */
+    uint64_t reads = atomic_load_explicit(&reader->reads, memory_order_relaxed);
+    atomic_store_explicit(&reader->reads, reads + 1, memory_order_relaxed);
     reader_release(db, slot);
     return rc;
 }

@@ -119,7 +119,10 @@ int skep_next(skep_rows *rows)
     if (rows->ended)
         return 0;
     int rc = rows->conn->driver->step(rows);
-    rows->has_row = rc > 0;
+    if (rc <= 0)
+        rows->row_columns = 0;
+    else if (rows->row_columns == 0)
+        rows->row_columns = rows->conn->driver->columns(rows);
     rows->ended = rc <= 0;
     return rc < 0 ? tx_fail(tx, rc) : rc;
 }
@@ -134,8 +137,7 @@ void skep_rows_close(skep_rows *rows)
 
 static bool column_there(const skep_rows *rows, int column)
 {
-    return rows != NULL && rows->has_row && column >= 0 &&
-           column < rows->conn->driver->columns(rows);
+    return rows != NULL && column >= 0 && column < rows->row_columns;
 }
 
 int skep_columns(const skep_rows *rows)

@@ -138,10 +138,10 @@ struct skep_rows {
     size_t len;
     uint64_t hash;
     bool cached;
-    bool busy; /* lent out */
-    bool used; /* since the cache last looked for something to drop */
-    bool has_row;
-    bool ended; /* stepping it again would start it anew */
+    bool busy;       /* lent out */
+    bool used;       /* since the cache last looked for something to drop */
+    int row_columns; /* of the present row; 0: there is none */
+    bool ended;      /* stepping it again would start it anew */
     skep__stmt *next_text;
     skep__stmt *newer;
     skep__stmt *older;

@@ -254,6 +254,8 @@ static void call_begin(skep__conn *base)
 {
     sqlite_conn *conn = sqlite_of(base);
     conn->rows_changed = false;
+    if (conn->role == SKEP__CONN_READER) /* nothing ever changes by it */
+        return;
     conn->total_before = sqlite3_total_changes64(conn->handle);
     sqlite3_set_last_insert_rowid(conn->handle, 0);
 }

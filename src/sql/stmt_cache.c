@@ -140,7 +140,7 @@ int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out)
 void skep__stmt_return(skep__stmt *stmt)
 {
     const skep__driver *driver = stmt->conn->driver;
-    stmt->has_row = false;
+    stmt->row_columns = 0;
     stmt->ended = false;
     driver->reset(stmt);
     stmt->busy = false;
