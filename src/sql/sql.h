@@ -167,6 +167,10 @@ void skep__stmt_return(skep__stmt *stmt);
 /* Finalize what is cached; nothing may be lent. */
 void skep__stmt_cache_clear(skep__conn *conn);
 
+/* Let SQLite live on our allocator: once in a process, before anything else starts it. Opening does
+ * this by itself; a test that registers a VFS first has to ask for it. */
+void skep__sqlite_configure(void);
+
 /* Versions, for skep_sqlite_version() and its like. */
 const char *skep__sqlite_version(void);
 const char *skep__sqlite_mc_version(void);

@@ -46,13 +46,17 @@ static void mem_shutdown(void *ctx)
     (void)ctx;
 }
 
-/* SQLite lives on our allocator. When an embedding test has started it before us the call is
- * refused, and it keeps what it has: that harms nothing. */
-static void configure_once(void)
+static void configure(void)
 {
     static const sqlite3_mem_methods methods = {mem_malloc,  mem_free, mem_realloc,  mem_size,
                                                 mem_roundup, mem_init, mem_shutdown, NULL};
     (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+}
+
+void skep__sqlite_configure(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, configure);
 }
 
 static bool limit_reached(const skep__limit *limit)
@@ -283,8 +287,7 @@ static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
 
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, configure_once);
+    skep__sqlite_configure();
     sqlite_conn *conn = skep__calloc(1, sizeof(*conn));
     if (conn == NULL)
         return skep__oom();

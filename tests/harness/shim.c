@@ -13,7 +13,7 @@
 
 #include "sqlite3.h"
 
-#include "base/mem.h"
+#include "sql/sql.h"
 
 #include "harness/harness.h"
 
@@ -417,55 +417,6 @@ static int open_directory(const char *path, int *fd)
 
 /* ---- installation ---- */
 
-static void *mem_alloc(int n)
-{
-    const skep_allocator *a = skep__allocator();
-    return a->alloc((size_t)n, a->ctx);
-}
-
-static void mem_free(void *block)
-{
-    const skep_allocator *a = skep__allocator();
-    a->free(block, a->ctx);
-}
-
-static void *mem_realloc(void *block, int n)
-{
-    const skep_allocator *a = skep__allocator();
-    return a->realloc(block, (size_t)n, a->ctx);
-}
-
-static int mem_size(void *block)
-{
-    const skep_allocator *a = skep__allocator();
-    return block == NULL ? 0 : (int)a->usable(block, a->ctx);
-}
-
-static int mem_roundup(int n)
-{
-    return (n + 7) & ~7;
-}
-
-static int mem_init(void *ctx)
-{
-    (void)ctx;
-    return SQLITE_OK;
-}
-
-static void mem_shutdown(void *ctx)
-{
-    (void)ctx;
-}
-
-/* A VFS can only be registered with a running SQLite, and a running SQLite takes no allocator any
- * more. So what skep would do at its first open is done here; skep finds it done. */
-static void use_skep_memory(void)
-{
-    static const sqlite3_mem_methods methods = {mem_alloc,   mem_free, mem_realloc,  mem_size,
-                                                mem_roundup, mem_init, mem_shutdown, NULL};
-    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
-}
-
 static void install(void)
 {
     static sqlite3_vfs vfs = {
@@ -485,7 +436,8 @@ static void install(void)
         .xGetSystemCall = vfs_get_call,
         .xNextSystemCall = vfs_next_call,
     };
-    use_skep_memory();
+    /* A VFS can only be registered with a running SQLite, which takes no allocator any more. */
+    skep__sqlite_configure();
     ck_assert_int_eq(sqlite3_initialize(), SQLITE_OK);
     unix_vfs = sqlite3_vfs_find("unix");
     ck_assert_ptr_nonnull(unix_vfs);
