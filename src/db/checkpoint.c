@@ -115,11 +115,15 @@ static void thread_main(void *arg)
         uint32_t seen = atomic_load(&c->word);
         if (atomic_load(&c->stop) != 0)
             return;
+        /* First say that it sleeps, then look: a commit first tells its pages, then looks whether
+         * anybody sleeps. One of the two sees the other. */
+        atomic_store(&c->asleep, 1);
         uint64_t pages = atomic_load(&db->wal_pages);
         if (pages < atomic_load(&c->wake_at) || atomic_load(&db->poisoned) != 0) {
             (void)skep__word_wait(&c->word, seen, 0);
             continue;
         }
+        atomic_store(&c->asleep, 0);
         int rc = SKEP_OK;
         uint64_t left = 0;
         if (checkpoint_by_owner(db, pages, &rc))
@@ -163,6 +167,8 @@ void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages)
         }
         return;
     }
+    if (atomic_exchange(&c->asleep, 0) == 0)
+        return;
     atomic_fetch_add(&c->word, 1);
     skep__word_wake(&c->word, 1);
 }

@@ -78,6 +78,7 @@ typedef struct skep__checkpointer {
     skep__conn *conn SKEP__GUARDED_BY(mutex);
     skep__word word;
     _Atomic uint64_t wake_at; /* WAL length that wakes it */
+    _Atomic uint32_t asleep;  /* waking it costs a system call: only then */
     _Atomic uint32_t stop;
     _Atomic uint64_t passes;
 } skep__checkpointer;

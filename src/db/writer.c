@@ -258,8 +258,7 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
         return commit_failed(db, rc);
     SKEP__POINT("db.after_commit");
     skep__hist_add(&db->commit_ns, skep__now_ns() - before);
-    atomic_store_explicit(&db->wal_pages, db->writer->driver->wal_pages(db->writer),
-                          memory_order_relaxed);
+    atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));
     atomic_fetch_add_explicit(&db->groups, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->writes, kept, memory_order_relaxed);
     *number = ++db->commits;
