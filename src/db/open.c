@@ -159,7 +159,7 @@ static bool wait_for_calls(skep_db *db, uint64_t deadline_ns)
 }
 
 /* Let what runs and queues come to its end; past the deadline, end it. */
-static bool close_calls(skep_db *db)
+static void close_calls(skep_db *db)
 {
     uint64_t deadline_ns = skep__deadline_ns(db->opts.close_timeout_ms);
     skep__queue_close(&db->queue);
@@ -168,10 +168,10 @@ static bool close_calls(skep_db *db)
     skep__queue_release(&db->queue, UINT64_MAX, SKEP_EUNREPLICATED,
                         "committed here; the database closed before it was acknowledged");
     if (wait_for_calls(db, deadline_ns))
-        return true;
+        return;
     atomic_store(&db->abort, 1);
     skep__queue_refuse(&db->queue);
-    return wait_for_calls(db, skep__now_ns() + SKEP__DB_CLOSE_GRACE_NS);
+    (void)wait_for_calls(db, skep__now_ns() + SKEP__DB_CLOSE_GRACE_NS);
 }
 
 int skep_db_close(skep_db *db)
@@ -183,11 +183,10 @@ int skep_db_close(skep_db *db)
                           "skep_db_close on %s from inside its own transaction function", db->path);
     atomic_store(&db->closing, 1);
     atomic_fetch_or(&db->refs, SKEP__DB_CLOSING);
-    bool out = close_calls(db);
+    close_calls(db);
     skep__checkpoint_stop(db);
     if (leave(db) == 1)
         return dispose(db);
-    (void)out;
     return SKEP__FAIL(SKEP_ETIMEOUT,
                       "a transaction function still runs; the database is closed when "
                       "it returns");
