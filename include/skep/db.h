@@ -34,10 +34,13 @@ typedef struct skep_db skep_db;
 typedef struct skep_tx skep_tx;
 typedef struct skep_rows skep_rows;
 typedef struct skep_cancel skep_cancel;
+typedef struct skep_future skep_future; /**< skep/async.h */
+struct skep_key;                        /**< skep/key.h */
 
 #define SKEP_DB_VALUES_MAX 250000 /**< parameters of one statement */
 #define SKEP_DB_READERS_MAX 1024  /**< reading connections of one database */
 #define SKEP_DB_GROUP_MAX 256     /**< transactions that may share one commit */
+#define SKEP_DB_ASYNC_MAX 1000000 /**< asynchronous calls in flight on one database */
 
 /** What an acknowledged write survives. */
 typedef enum skep_sync {
@@ -50,9 +53,27 @@ typedef enum skep_sync {
 enum {
     SKEP_DB_READONLY = 1u << 0,   /**< reads only; leaves the file and its -wal as they are */
     SKEP_DB_MUST_EXIST = 1u << 1, /**< SKEP_ENOTFOUND instead of creating the file */
-    SKEP_DB_FOREIGN = 1u << 2     /**< the file belongs to another program: its journal mode stays
-                                       as it is (writing then needs WAL or has no group commit) */
+    SKEP_DB_FOREIGN = 1u << 2,    /**< the file belongs to another program: its journal mode stays
+                                       as it is (writing then needs WAL or has no group commit), and
+                                       nothing of ours is put beside it */
+    SKEP_DB_UNATTENDED = 1u << 3  /**< no maintenance in the background: no lock file, no status
+                                       file, no health checks, no watchdog */
 };
+
+/** How closely the cost of statements is watched. */
+typedef enum skep_profile {
+    SKEP_PROFILE_DEFAULT = 0, /**< SAMPLE */
+    SKEP_PROFILE_SAMPLE = 1,  /**< every run is counted, every sixteenth timed, slow ones noticed */
+    SKEP_PROFILE_ALL = 2,     /**< every run is timed */
+    SKEP_PROFILE_OFF = 3      /**< nothing is counted and nothing slow is noticed */
+} skep_profile;
+
+/** What a new database does with pages that become free. */
+typedef enum skep_vacuum {
+    SKEP_VACUUM_DEFAULT = 0,    /**< NONE */
+    SKEP_VACUUM_NONE = 1,       /**< kept for later use; VACUUM gives them back */
+    SKEP_VACUUM_INCREMENTAL = 2 /**< given back in the background, a few at a time */
+} skep_vacuum;
 
 /** Zero means the default for each field. */
 typedef struct skep_db_opts {
@@ -66,11 +87,40 @@ typedef struct skep_db_opts {
     uint64_t cache_bytes;      /**< page cache, shared out over all connections; 64 MiB */
     uint32_t checkpoint_pages; /**< WAL length in pages that starts a checkpoint; 1000 */
     uint32_t group_max;        /**< transactions that may share a commit; 256 */
+
+    const struct skep_key *key; /**< copied; NULL: not encrypted */
+    int32_t cipher;             /**< skep_cipher, where the file is new or records none */
+
+    uint32_t readers_min;         /**< reading connections that are kept open when idle; 1 */
+    int64_t reader_idle_ms;       /**< others are closed when idle for so long; 300000 */
+    int64_t reader_max_age_ms;    /**< a reading connection is replaced when so old; 3600000 */
+    int64_t connect_timeout_ms;   /**< wait for others while a connection is opened; 10000 */
+    int64_t lease_max_ms;         /**< greatest age of a lease's snapshot; 60000 */
+    int64_t read_slow_ms;         /**< a read that holds its snapshot for so long is named by an
+                                       event and in the health; 30000 */
+    int64_t read_max_ms;          /**< its SQL is ended after so long; 86400000 */
+    int64_t group_budget_ms;      /**< a group commits after so long and leaves the rest to the
+                                       next; 5 */
+    int64_t write_slow_ms;        /**< a transaction function that runs for so long is named by an
+                                       event, with what it waits for; 1000 */
+    int64_t write_max_ms;         /**< the SQL of a write call is ended after so long, queueing not
+                                       counted; 86400000 */
+    int64_t slow_statement_ms;    /**< statements that take so long are remembered; 100 */
+    uint32_t profile;             /**< skep_profile */
+    uint32_t auto_vacuum;         /**< skep_vacuum, of a new file */
+    uint32_t async_max;           /**< asynchronous calls in flight; 4096 */
+    uint32_t async_threads;       /**< threads that run asynchronous reads; 4 */
+    uint64_t wal_ceiling_bytes;   /**< writes wait while the WAL is larger; 256 MiB */
+    uint64_t disk_low_bytes;      /**< less free space than this is a degraded health; 256 MiB */
+    int64_t optimize_interval_ms; /**< PRAGMA optimize, and free pages given back; 3600000 */
+    int64_t ping_interval_ms;     /**< idle connections are asked whether they live; 60000 */
+    int64_t quick_check_interval_ms; /**< quick check of the whole file; 86400000, a day */
+    int64_t full_check_interval_ms;  /**< full check of the whole file; 604800000, a week */
 } skep_db_opts;
 
 /* clang-format off */
 #ifdef __cplusplus
-#define SKEP_DB_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_db_opts)), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define SKEP_DB_OPTS_INIT skep__opts_init<skep_db_opts>()
 #else
 #define SKEP_DB_OPTS_INIT {.size = (uint32_t)sizeof(skep_db_opts)}
 #endif
@@ -105,6 +155,26 @@ enum {
                                     an acknowledgement gate (skep/sys/db_hooks.h) */
 };
 
+/** Which calls go first when several queue. None starves: one that others have passed eight times
+ *  goes next. */
+typedef enum skep_priority {
+    SKEP_PRIORITY_NORMAL = 0,
+    SKEP_PRIORITY_HIGH = 1, /**< before the others that queue */
+    SKEP_PRIORITY_LOW = 2   /**< after them, and never in one group with them: for batch work */
+} skep_priority;
+
+/** Where a commit stands: proof for a later read that it sees it. Plain data, may be kept and
+ *  copied. */
+typedef struct skep_receipt {
+    uint32_t size;       /**< set by the caller: sizeof(skep_receipt) */
+    uint32_t reserved;
+    uint64_t number;     /**< of the commit, counted from 1 since the database was opened */
+    uint64_t generation; /**< of the WAL: its salts */
+    uint64_t frame;      /**< of the WAL: the commit's last */
+} skep_receipt;
+
+typedef void skep_done_fn(skep_future *future, void *ctx);
+
 /** Zero means the default for each field. */
 typedef struct skep_call_opts {
     uint32_t size;      /**< sizeof(skep_call_opts); SKEP_CALL_OPTS_INIT sets it */
@@ -112,11 +182,22 @@ typedef struct skep_call_opts {
     int64_t timeout_ms; /**< deadline of queueing and SQL together; 0: none for writes, read_wait_ms
                              for a reader's wait; negative: none */
     skep_cancel *cancel; /**< borrowed until the call returns; may be NULL */
+
+    int32_t priority; /**< skep_priority, of a write or an asynchronous read */
+    uint32_t reserved;
+    int64_t budget_ms; /**< the call's own SQL is ended after so long, queueing not counted;
+                            write_max_ms or read_max_ms, which it cannot exceed */
+    skep_receipt *receipt;        /**< write: filled when the call succeeds; may be NULL */
+    const skep_receipt *at_least; /**< read: see at least this commit of this database (for a lease:
+                                       renew it if need be); may be NULL */
+    skep_done_fn *done; /**< asynchronous: called once, in a thread of the database, when the call
+                             has its answer; it must not block, nor wait for calls. May be NULL */
+    void *done_ctx;
 } skep_call_opts;
 
 /* clang-format off */
 #ifdef __cplusplus
-#define SKEP_CALL_OPTS_INIT {static_cast<uint32_t>(sizeof(skep_call_opts)), 0, 0, nullptr}
+#define SKEP_CALL_OPTS_INIT skep__opts_init<skep_call_opts>()
 #else
 #define SKEP_CALL_OPTS_INIT {.size = (uint32_t)sizeof(skep_call_opts)}
 #endif
@@ -161,6 +242,12 @@ SKEP_API double skep_column_real(skep_rows *rows, int column);
 SKEP_API skep_slice skep_column_text(skep_rows *rows, int column);
 SKEP_API skep_slice skep_column_blob(skep_rows *rows, int column);
 SKEP_API skep_value skep_column_value(skep_rows *rows, int column);
+SKEP_API int skep_column_null(skep_rows *rows, int column); /**< 1: NULL, or no such column */
+SKEP_API int skep_column_bool(skep_rows *rows, int column); /**< 1: a number that is not 0 */
+/** Microseconds since 1970, UTC: an integer as it stands, text as RFC 3339; else INT64_MIN. */
+SKEP_API int64_t skep_column_time(skep_rows *rows, int column);
+/** The column of that name (the first, if several have it; case counts), or -1. */
+SKEP_API int skep_column(skep_rows *rows, const char *name);
 
 /** 1 in the first run of this transaction function, 2 when it is run again, and so on. */
 SKEP_API int skep_tx_attempt(const skep_tx *tx);
@@ -187,6 +274,25 @@ typedef struct skep_db_stats {
     uint64_t write_p50_ns;   /**< time of a write call, queueing included: median */
     uint64_t write_p999_ns;  /**< 99.9th percentile */
     uint64_t write_max_ns;   /**< worst */
+
+    uint64_t active_connections;  /**< in use now, the writer's too */
+    uint64_t total_connections;   /**< open now */
+    uint64_t total_transactions;  /**< reads and writes done */
+    uint64_t failed_transactions; /**< of both */
+    uint32_t corrupted;           /**< 1: damage was found */
+    uint32_t maintainer;          /**< 1: this process maintains the file */
+    double utilisation;           /**< share of the reading connections that may be open and are in
+                                       use: 0 to 1 */
+    uint64_t readers_waiting; /**< calls that wait for a reading connection */
+    uint64_t writes_queued;   /**< calls that wait for the writer */
+    uint64_t async_in_flight; /**< asynchronous calls that have no answer yet */
+    uint64_t leases;          /**< open now */
+    uint64_t readers_replaced; /**< connections that were found broken, too old or dirty */
+    uint64_t reads_cut;       /**< reads and leases that were ended because they were too old or in
+                                   the way of the WAL */
+    uint64_t wal_bytes;       /**< of the -wal file */
+    uint64_t wal_pin_age_ms;  /**< for how long the oldest snapshot has been held; 0: none */
+    uint64_t disk_free_bytes; /**< 0: not known yet */
 } skep_db_stats;
 
 SKEP_API int skep_db_get_stats(skep_db *db, skep_db_stats *out) SKEP_CHECK;

@@ -5,9 +5,17 @@
 /** skep: an embedded data layer for applications. This header includes all of the public API. */
 
 #include <skep/alloc.h>
+#include <skep/arena.h>
+#include <skep/async.h>
 #include <skep/db.h>
 #include <skep/event.h>
+#include <skep/health.h>
+#include <skep/inspect.h>
+#include <skep/key.h>
+#include <skep/lease.h>
+#include <skep/maintain.h>
 #include <skep/status.h>
+#include <skep/time.h>
 #include <skep/value.h>
 #include <skep/version.h>
 

@@ -91,4 +91,15 @@ SKEP_API const char *skep_outcome_name(int outcome);
 #ifdef __cplusplus
 }
 #endif
+
+#ifdef __cplusplus
+/* SKEP_…_OPTS_INIT: everything zero but the size, which a C++ initializer cannot say. */
+template <class Opts> inline Opts skep__opts_init()
+{
+    Opts opts = {};
+    opts.size = static_cast<uint32_t>(sizeof(Opts));
+    return opts;
+}
+#endif
+
 #endif

@@ -28,7 +28,8 @@ typedef enum skep_type {
     SKEP_TEXT = 3,
     SKEP_BLOB = 4,
     SKEP_BOOL = 5,        /**< stored as integer 0 or 1 */
-    SKEP_OUT_OF_RANGE = 6 /**< an unsigned integer above INT64_MAX; binding it is SKEP_EINVALID */
+    SKEP_OUT_OF_RANGE = 6, /**< an unsigned integer above INT64_MAX; binding it is SKEP_EINVALID */
+    SKEP_TIME = 7          /**< stored as integer: microseconds since 1970, UTC (skep/time.h) */
 } skep_type;
 
 typedef struct skep_value {
@@ -103,6 +104,13 @@ static inline skep_value skep_bool(int truth)
     skep_value v = skep_null();
     v.type = SKEP_BOOL;
     v.u.i = truth ? 1 : 0;
+    return v;
+}
+/** A point in time: microseconds since 1970, UTC. */
+static inline skep_value skep_time(int64_t us)
+{
+    skep_value v = skep_int(us);
+    v.type = SKEP_TIME;
     return v;
 }
 

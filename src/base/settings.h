@@ -50,7 +50,7 @@ typedef struct skep__setting {
     const char *name; /* "section.key", lower case; SKEP_SECTION_KEY mirrors it */
     skep__setting_type type;
     const char *unit;
-    int64_t initial;          /* the default; for BOOL 0 or 1 */
+    int64_t initial;          /* the default; for BOOL 0 or 1; ENUM 0: the room decides */
     const char *initial_text; /* the default of TEXT; NULL: none */
     int64_t min;
     int64_t max;                 /* min = max = 0: no bound but the type's */

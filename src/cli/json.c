@@ -87,6 +87,7 @@ json_t *cli_json_value(const skep_value *value)
 {
     switch (value->type) {
     case SKEP_INT:
+    case SKEP_TIME:
         return json_integer(value->u.i);
     case SKEP_REAL:
         if (isnan(value->u.r))

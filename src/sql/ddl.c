@@ -94,6 +94,7 @@ int skep__ddl_literal(skep__buf *out, const skep_value *value)
         return skep__buf_add_text(out, "NULL");
     case SKEP_INT:
     case SKEP_BOOL:
+    case SKEP_TIME:
         /* The smallest integer has no literal: its digits alone are one too large. */
         if (value->u.i == INT64_MIN)
             return skep__buf_add_text(out, "(-9223372036854775807-1)");

@@ -96,6 +96,7 @@ static int bind_one(sqlite3_stmt *handle, int at, const skep_value *v)
         return sqlite3_bind_null(handle, at);
     case SKEP_INT:
     case SKEP_BOOL:
+    case SKEP_TIME:
         return sqlite3_bind_int64(handle, at, v->u.i);
     case SKEP_REAL:
         return sqlite3_bind_double(handle, at, v->u.r);
