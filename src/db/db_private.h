@@ -27,6 +27,9 @@ struct skep_tx {
     skep_rows *open; /* rows not yet closed */
 };
 
+/* What begins every statement of a transaction function, and where all its failures pass. */
+int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out);
+int skep__tx_fail(skep_tx *tx, int rc);
 void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing);
 /* Run `fn` between call_begin and call_end, close what it left open and judge what it returned. */
 int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg);

@@ -25,31 +25,9 @@ bool skep__frame_inside(const skep_db *db)
     return frame != NULL;
 }
 
-/* ---- rows ---- */
-
-static void rows_own(skep_tx *tx, skep_rows *rows)
-{
-    ASSERT(rows != NULL);
-    rows->owner = tx;
-    rows->open_next = tx->open;
-    rows->open_back = &tx->open;
-    if (tx->open != NULL)
-        tx->open->open_back = &rows->open_next;
-    tx->open = rows;
-}
-
-static void rows_release(skep_rows *rows)
-{
-    *rows->open_back = rows->open_next;
-    if (rows->open_next != NULL)
-        rows->open_next->open_back = rows->open_back;
-    rows->owner = NULL;
-    skep__stmt_return(rows);
-}
-
 /* Every failure that a transaction function gets to see passes here: it may return the code, and
  * the engine may have ended the whole transaction with it. */
-static int tx_fail(skep_tx *tx, int rc)
+int skep__tx_fail(skep_tx *tx, int rc)
 {
     tx->codes |= 1u << (uint32_t)-rc;
     if (tx->writing && !tx->lost && !tx->conn->driver->in_tx(tx->conn)) {
@@ -59,7 +37,7 @@ static int tx_fail(skep_tx *tx, int rc)
     return rc;
 }
 
-static int tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
+int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
 {
     if (tx->lost)
         return skep__err_install(&tx->lost_err);
@@ -84,121 +62,14 @@ int skep_exec_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n)
     SKEP__REQUIRE(sql != NULL);
     SKEP__REQUIRE(v != NULL || n == 0);
     skep_rows *rows = NULL;
-    int rc = tx_start(tx, sql, v, n, &rows);
+    int rc = skep__tx_start(tx, sql, v, n, &rows);
     if (rc < 0)
-        return tx_fail(tx, rc);
+        return skep__tx_fail(tx, rc);
     do
         rc = tx->conn->driver->step(rows);
     while (rc > 0);
     skep__stmt_return(rows);
-    return rc < 0 ? tx_fail(tx, rc) : SKEP_OK;
-}
-
-int skep_query_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
-{
-    SKEP__REQUIRE(tx != NULL);
-    SKEP__REQUIRE(sql != NULL);
-    SKEP__REQUIRE(v != NULL || n == 0);
-    SKEP__REQUIRE(out != NULL);
-    skep_rows *rows = NULL;
-    int rc = tx_start(tx, sql, v, n, &rows);
-    if (rc < 0)
-        return tx_fail(tx, rc);
-    rows_own(tx, rows);
-    *out = rows;
-    return SKEP_OK;
-}
-
-int skep_next(skep_rows *rows)
-{
-    SKEP__REQUIRE(rows != NULL);
-    skep_tx *tx = rows->owner;
-    SKEP__REQUIRE(tx != NULL);
-    if (tx->lost) /* a step would now run outside any transaction */
-        return tx_fail(tx, skep__err_install(&tx->lost_err));
-    if (rows->ended)
-        return 0;
-    int rc = rows->conn->driver->step(rows);
-    if (rc <= 0)
-        rows->row_columns = 0;
-    else if (rows->row_columns == 0)
-        rows->row_columns = rows->conn->driver->columns(rows);
-    rows->ended = rc <= 0;
-    return rc < 0 ? tx_fail(tx, rc) : rc;
-}
-
-void skep_rows_close(skep_rows *rows)
-{
-    if (rows != NULL && rows->owner != NULL)
-        rows_release(rows);
-}
-
-/* ---- columns ---- */
-
-static bool column_there(const skep_rows *rows, int column)
-{
-    return rows != NULL && column >= 0 && column < rows->row_columns;
-}
-
-int skep_columns(const skep_rows *rows)
-{
-    return rows == NULL ? 0 : rows->conn->driver->columns(rows);
-}
-
-const char *skep_column_name(skep_rows *rows, int column)
-{
-    if (rows == NULL || column < 0 || column >= rows->conn->driver->columns(rows))
-        return "";
-    const char *name = rows->conn->driver->column_name(rows, column);
-    return name != NULL ? name : "";
-}
-
-int skep_column_type(skep_rows *rows, int column)
-{
-    return column_there(rows, column) ? rows->conn->driver->column_type(rows, column)
-                                      : (int)SKEP_NULL;
-}
-
-int64_t skep_column_int(skep_rows *rows, int column)
-{
-    return column_there(rows, column) ? rows->conn->driver->column_int(rows, column) : 0;
-}
-
-double skep_column_real(skep_rows *rows, int column)
-{
-    return column_there(rows, column) ? rows->conn->driver->column_real(rows, column) : 0.0;
-}
-
-skep_slice skep_column_text(skep_rows *rows, int column)
-{
-    skep_slice text = skep_slice_of(NULL, 0);
-    if (column_there(rows, column))
-        text = rows->conn->driver->column_bytes(rows, column, SKEP_TEXT);
-    return text.data != NULL ? text : skep_slice_str("");
-}
-
-skep_slice skep_column_blob(skep_rows *rows, int column)
-{
-    return column_there(rows, column) ? rows->conn->driver->column_bytes(rows, column, SKEP_BLOB)
-                                      : skep_slice_of(NULL, 0);
-}
-
-skep_value skep_column_value(skep_rows *rows, int column)
-{
-    skep_slice bytes;
-    switch (skep_column_type(rows, column)) {
-    case SKEP_INT:
-        return skep_int(skep_column_int(rows, column));
-    case SKEP_REAL:
-        return skep_real(skep_column_real(rows, column));
-    case SKEP_TEXT:
-        return skep_text_slice(skep_column_text(rows, column));
-    case SKEP_BLOB:
-        bytes = skep_column_blob(rows, column);
-        return skep_blob(bytes.data, bytes.len);
-    default:
-        return skep_null();
-    }
+    return rc < 0 ? skep__tx_fail(tx, rc) : SKEP_OK;
 }
 
 /* ---- one run of a transaction function ---- */
@@ -266,7 +137,7 @@ int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
     if (rc < 0)
         rc = judge(tx, rc, serial);
     while (tx->open != NULL)
-        rows_release(tx->open);
+        skep_rows_close(tx->open);
     if (tx->lost && rc >= 0) /* it took a failure for a success: nothing of it is there */
         rc = skep__err_install(&tx->lost_err);
     return rc;
