@@ -43,7 +43,7 @@ void skep__event_send(skep_level level, const char *room, const char *name,
     skep_event event = {
         .size = (uint32_t)sizeof(event),
         .level = (int32_t)level,
-        .at_us = skep__utc_us(),
+        .at_us = skep_now_us(),
         .room = room,
         .name = name,
         .fields = fields,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/time.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -29,7 +28,7 @@ uint64_t skep__deadline_ns(int64_t timeout_ms)
     return ns;
 }
 
-int64_t skep__utc_us(void)
+int64_t skep_now_us(void)
 {
     struct timespec t;
     ASSERT(clock_gettime(CLOCK_REALTIME, &t) == 0);
@@ -61,8 +60,9 @@ static void date_of_days(int64_t days, int64_t *year, int64_t *month, int64_t *d
     *year = y + era * 400 + (*month <= 2 ? 1 : 0);
 }
 
-int skep__time_text(int64_t utc_us, char out[SKEP__TIME_TEXT_SIZE])
+int skep_time_text(int64_t utc_us, char out[SKEP_TIME_TEXT_SIZE])
 {
+    SKEP__REQUIRE(out != NULL);
     if (utc_us < SKEP__TIME_MIN_US || utc_us > SKEP__TIME_MAX_US)
         return SKEP__FAIL(SKEP_EINVALID, "time %lld us is outside the years 0000 to 9999",
                           (long long)utc_us);
@@ -74,7 +74,7 @@ int skep__time_text(int64_t utc_us, char out[SKEP__TIME_TEXT_SIZE])
     date_of_days((int64_t)(us / (US_PER_S * S_PER_DAY)) + SKEP__TIME_MIN_US / US_PER_S / S_PER_DAY,
                  &year, &month, &day);
     unsigned s = (unsigned)(us / US_PER_S % S_PER_DAY);
-    (void)snprintf(out, SKEP__TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
+    (void)snprintf(out, SKEP_TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
                    (unsigned)year % 10000, (unsigned)month % 100, (unsigned)day % 100,
                    s / 3600 % 100, s / 60 % 60, s % 60, (unsigned)(us % US_PER_S));
     return SKEP_OK;
@@ -174,17 +174,24 @@ static bool parse(scan *s, int64_t *utc_us)
     return *utc_us >= SKEP__TIME_MIN_US && *utc_us <= SKEP__TIME_MAX_US;
 }
 
-int skep__time_parse(skep_slice text, int64_t *utc_us)
+bool skep__time_read(skep_slice text, int64_t *us)
 {
     const char *bytes = text.len ? text.data : "";
     scan s = {.at = bytes, .end = bytes + text.len, .ok = true};
-    int64_t us = 0;
-    if (!parse(&s, &us)) {
-        int shown = (int)(text.len < 40 ? text.len : 40);
-        return SKEP__FAIL(SKEP_EINVALID,
-                          "'%.*s' is not a time like 2026-11-21T10:27:18Z or ...+01:00", shown,
-                          bytes);
-    }
-    *utc_us = us;
-    return SKEP_OK;
+    int64_t found = 0;
+    if (!parse(&s, &found))
+        return false;
+    *us = found;
+    return true;
+}
+
+int skep_time_parse(skep_slice text, int64_t *us)
+{
+    SKEP__REQUIRE(text.data != NULL || text.len == 0);
+    SKEP__REQUIRE(us != NULL);
+    if (skep__time_read(text, us))
+        return SKEP_OK;
+    int shown = (int)(text.len < 40 ? text.len : 40);
+    return SKEP__FAIL(SKEP_EINVALID, "'%.*s' is not a time like 2026-11-21T10:27:18Z or ...+01:00",
+                      shown, text.len ? (const char *)text.data : "");
 }

@@ -2,9 +2,10 @@
 #ifndef SKEP__BASE_TIME_H
 #define SKEP__BASE_TIME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include <skep/value.h>
+#include <skep/time.h>
 
 #define SKEP__NS_PER_US UINT64_C(1000)
 #define SKEP__NS_PER_MS UINT64_C(1000000)
@@ -17,19 +18,11 @@ uint64_t skep__now_ns(void);
  * deadline and gives 0; what does not fit gives the end of time. */
 uint64_t skep__deadline_ns(int64_t timeout_ms);
 
-/* For people: microseconds since 1970, UTC. It may jump. */
-int64_t skep__utc_us(void);
-
-/* RFC 3339. Years 0000 to 9999, else SKEP_EINVALID. */
-#define SKEP__TIME_TEXT_SIZE 28 /* "2026-11-21T10:27:18.123456Z" and its NUL */
+/* RFC 3339 and the clock that people read are public: <skep/time.h>. */
 #define SKEP__TIME_MIN_US INT64_C(-62167219200000000) /* 0000-01-01T00:00:00Z */
 #define SKEP__TIME_MAX_US INT64_C(253402300799999999) /* 9999-12-31T23:59:59.999999Z */
 
-/* Always in UTC, always with six digits: as text these sort as they do in time. */
-int skep__time_text(int64_t utc_us, char out[SKEP__TIME_TEXT_SIZE]);
-
-/* Any offset, any number of fractional digits (cut to six), 'T', 't' or one blank in the middle.
- * A leap second is the second that follows it. */
-int skep__time_parse(skep_slice text, int64_t *utc_us);
+/* skep_time_parse() for where a text that is no time is no failure: false, and no error detail. */
+bool skep__time_read(skep_slice text, int64_t *us);
 
 #endif

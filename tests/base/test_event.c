@@ -51,7 +51,7 @@ TEST(without_a_sink_nothing_is_evaluated)
 TEST(a_sink_gets_what_it_asked_for)
 {
     seen s = {0};
-    int64_t before = skep__utc_us();
+    int64_t before = skep_now_us();
     skep_set_event_sink(keep, &s, SKEP_WARNING);
     SKEP__EVENT(SKEP_INFO, "base.quiet", {"n", skep_int(costly())});
     ck_assert_int_eq(s.count, 0);

@@ -10,18 +10,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_round_trip(int64_t us)
 {
-    char text[SKEP__TIME_TEXT_SIZE];
+    char text[SKEP_TIME_TEXT_SIZE];
     int64_t back = 0;
-    if (skep__time_text(us, text) < 0 || strlen(text) != sizeof(text) - 1)
+    if (skep_time_text(us, text) < 0 || strlen(text) != sizeof(text) - 1)
         abort();
-    if (skep__time_parse(skep_slice_str(text), &back) < 0 || back != us)
+    if (skep_time_parse(skep_slice_str(text), &back) < 0 || back != us)
         abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int64_t us = 0;
-    if (skep__time_parse(skep_slice_of(data, size), &us) >= 0)
+    if (skep_time_parse(skep_slice_of(data, size), &us) >= 0)
         check_round_trip(us);
     if (size >= sizeof(us)) {
         memcpy(&us, data, sizeof(us));
