@@ -93,7 +93,8 @@ typedef enum cli_option_id {
     CLI_OPT_CSV,
     CLI_OPT_WRITE,
     CLI_OPT_SOURCE,
-    CLI_OPT_CHILD
+    CLI_OPT_CHILD,
+    CLI_OPT_LIMIT
 } cli_option_id;
 
 typedef struct cli_option {
@@ -173,5 +174,6 @@ void cli_help_command(cli_out *out, const cli_command *command);
 cli_exit cli_completion(const cli_ui *ui, const char *shell);
 
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
+cli_run_fn cli_db_stats;
 
 #endif

@@ -27,6 +27,12 @@ static const cli_option no_options[] = {{0}};
 
 static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
 
+static const cli_option stats_options[] = {
+    {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "Show the N largest; the others as one",
+     false},
+    {0},
+};
+
 static const cli_arg query_args[] = {
     {"FILE", CLI_FILE, NULL, false}, {"SQL", CLI_TEXT, NULL, false}, {0}};
 static const cli_option query_options[] = {
@@ -64,6 +70,14 @@ const cli_command cli_commands[] = {
      "skep db status app.db\n"
      "skep db status app.db --json\n",
      "skep-db(1)", status_args, no_options, cli_db_status},
+    {"db", "stats", "Show what takes the space in a database",
+     "Looks at every page of FILE, on one snapshot, and tells for each table and index\n"
+     "how many rows it has, how many bytes it takes, which share of the file that is,\n"
+     "and how full its pages are; the largest first.",
+     "skep db stats app.db\n"
+     "skep db stats app.db --limit 5\n"
+     "skep db stats app.db --json\n",
+     "skep-db(1)", status_args, stats_options, cli_db_stats},
     {"db", "query", "Run one SQL statement and print its rows",
      "Reads only, unless --write is given: then the statement runs in a durable\n"
      "transaction of its own, and its rows are printed once that is committed.\n"

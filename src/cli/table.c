@@ -106,6 +106,28 @@ void cli_table_text(cli_table *table, const char *text)
     cli_table_value(table, &value);
 }
 
+void cli_table_figure(cli_table *table, const char *text)
+{
+    cli_table_cell *cell = new_cell(table);
+    if (cell == NULL)
+        return;
+    add_text(table, cell, skep_slice_str(text));
+    cell->number = true;
+    cell->len = table->text.len - cell->at;
+}
+
+void cli_table_bar(cli_table *table, double share, int columns)
+{
+    cli_table_cell *cell = new_cell(table);
+    if (cell == NULL)
+        return;
+    cli_bar(&table->text, share, columns, table->ui->utf8, true);
+    cell->width = columns;
+    cell->number = true;
+    cell->bar = true;
+    cell->len = table->text.len - cell->at;
+}
+
 /* The widest text columns give first, down to a common width at which all fit. */
 static void fit_columns(cli_table *table)
 {
@@ -172,8 +194,10 @@ static void print_cell(cli_table *table, const cli_table_cell *cell, size_t inde
 
 static void print_row(cli_table *table, const cli_table_cell *row, bool header)
 {
-    for (size_t i = 0; i < table->wide; i++)
-        print_cell(table, &row[i], i, header ? CLI_BOLD : row[i].null ? CLI_DIM : CLI_PLAIN);
+    for (size_t i = 0; i < table->wide; i++) {
+        cli_style style = row[i].null ? CLI_DIM : row[i].bar ? CLI_ACCENT : CLI_PLAIN;
+        print_cell(table, &row[i], i, header ? CLI_BOLD : style);
+    }
     cli_putc(table->out, '\n');
 }
 

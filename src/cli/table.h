@@ -17,8 +17,9 @@ typedef struct cli_table_cell {
     size_t at; /* in `text` */
     size_t len;
     int width;
-    bool number;
+    bool number; /* aligned right, and never cut */
     bool null;
+    bool bar;
 } cli_table_cell;
 
 typedef struct cli_table_column {
@@ -46,6 +47,10 @@ typedef struct cli_table {
 void cli_table_begin(cli_table *table, const cli_ui *ui, cli_out *out, size_t wide);
 void cli_table_value(cli_table *table, const skep_value *value);
 void cli_table_text(cli_table *table, const char *text);
+/* A number in the form that a person reads: 46,410 or 7.1 MB. */
+void cli_table_figure(cli_table *table, const char *text);
+/* A bar of `share` (0 to 1) of `columns`. */
+void cli_table_bar(cli_table *table, double share, int columns);
 /* False: memory ran out. A failed write stays in `out`. */
 bool cli_table_end_row(cli_table *table);
 bool cli_table_end(cli_table *table);

@@ -10,7 +10,7 @@
 #include "run.h"
 
 static const char *const commands[][2] = {
-    {"tour", NULL}, {"db", "status"}, {"db", "query"}, {"version", NULL}};
+    {"tour", NULL}, {"db", "status"}, {"db", "stats"}, {"db", "query"}, {"version", NULL}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {
@@ -223,7 +223,7 @@ TEST(bash_completes_nouns_verbs_options_and_files)
     (void)FIXTURE("some.db", "CREATE TABLE t (a)");
     char words[512];
     ck_assert_str_eq(complete("skep ''", 2).out, "tour\ndb\nversion\n");
-    ck_assert_str_eq(complete("skep db ''", 3).out, "status\nquery\n");
+    ck_assert_str_eq(complete("skep db ''", 3).out, "status\nstats\nquery\n");
     ck_assert_str_eq(complete("skep --json -C / db q", 6).out, "query\n");
     ck_assert_str_eq(complete("skep db query --wr", 4).out, "--write\n");
     ck_assert_str_eq(complete("skep tour inv", 3).out, "inventory\n");

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/open.h"
+
+static cli_exit open_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.flags = flags;
+    opts.readers = 1;
+    if (skep_db_open(path, &opts, out) < 0)
+        return cli_fail(call->ui);
+    return CLI_DONE;
+}
+
+cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out)
+{
+    return open_with(call, path, SKEP_DB_READONLY | SKEP_DB_UNATTENDED, out);
+}
+
+cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out)
+{
+    return open_with(call, path, SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST | SKEP_DB_UNATTENDED, out);
+}
+
+cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status)
+{
+    int rc = skep_db_close(db);
+    return rc < 0 && status == CLI_DONE ? cli_fail(call->ui) : status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SKEP__CLI_OPEN_H
+#define SKEP__CLI_OPEN_H
+
+#include "cli/cli.h"
+
+/* The ways in which commands open a database. What fails has been said. */
+
+/* For looking: the file and what lies beside it stay as they are. */
+cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out);
+/* For changing a file that may be another program's: its journal mode stays. */
+cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out);
+/* Close `db`; what fails now is said only if all went well before. */
+cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status);
+
+#endif
