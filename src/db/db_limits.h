@@ -6,8 +6,6 @@
 
 /* The longest that a new leader sleeps for callers that are about to queue (FULL only). */
 #define SKEP__DB_GATHER_NS (80 * SKEP__NS_PER_US)
-/* A group that has run for so long commits, and leaves the rest to the next. */
-#define SKEP__DB_GROUP_BUDGET_NS (5 * SKEP__NS_PER_MS)
 /* What a close waits for after its deadline, when all SQL has been told to end. */
 #define SKEP__DB_CLOSE_GRACE_NS SKEP__NS_PER_S
 

@@ -45,6 +45,14 @@ void skep__frame_push(skep__frame *frame, const skep_db *db);
 void skep__frame_pop(skep__frame *frame);
 bool skep__frame_inside(const skep_db *db);
 
+/* ---- options of a call (call.c) ---- */
+
+/* Are they whole, and is `at_least` (may be NULL) no commit of the future? */
+int skep__call_check(const skep_db *db, const skep_call_opts *opts);
+/* The time that the call's SQL may take: its own budget, but no more than the setting allows. */
+void skep__call_budget(skep__limit *limit, const skep_call_opts *opts, int64_t most_ms,
+                       const char *most_name);
+
 /* ---- readers (readers.c) ---- */
 
 enum { SKEP__READER_NONE, SKEP__READER_FREE, SKEP__READER_BUSY };
@@ -115,6 +123,7 @@ struct skep_db {
     skep__queue queue;
     skep__conn *writer;
     uint64_t commits;
+    _Atomic uint64_t visible; /* newest commit that a read which begins now will see */
 #ifdef SKEP_TEST_BUILD
     uint64_t rerun_state;
     uint32_t rerun_percent;
@@ -147,6 +156,9 @@ struct skep_db {
 /* Count a call in; SKEP_ECLOSED once the database closes. Leaving may free the database. */
 int skep__db_enter(skep_db *db);
 void skep__db_leave(skep_db *db);
+
+/* Number of the newest commit that is visible to a BEGIN that starts after this call. */
+uint64_t skep__db_visible_commit(const skep_db *db);
 
 /* Resolve the path, and look whether what is there can be a database (files.c). */
 int skep__db_find_file(skep_db *db, const char *path);

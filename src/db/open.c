@@ -32,7 +32,7 @@ static int init_writer(skep_db *db)
 {
     skep__queue_opts opts = {
         .group_max = db->opts.group_max,
-        .budget_ns = SKEP__DB_GROUP_BUDGET_NS,
+        .budget_ns = (uint64_t)db->opts.group_budget_ms * SKEP__NS_PER_MS,
         .gather_max_ns = db->opts.synchronous == SKEP_SYNC_FULL ? SKEP__DB_GATHER_NS : 0,
     };
     SKEP__TRY(skep__queue_init(&db->queue, &skep__writer_ops, db, &opts));

@@ -276,7 +276,9 @@ static int read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_o
     uint32_t other = opts->flags & ~(uint32_t)SKEP_CALL_SINGLE;
     if (other != 0)
         return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
-    skep__limit limit = {0, opts->cancel, &db->abort};
+    SKEP__TRY(skep__call_check(db, opts));
+    skep__limit limit = {.cancel = opts->cancel, .abort = &db->abort};
+    skep__call_budget(&limit, opts, db->opts.read_max_ms, "read_max_ms");
     if (opts->timeout_ms > 0)
         limit.deadline_ns = skep__deadline_ns(opts->timeout_ms);
     uint32_t slot = NO_SLOT;

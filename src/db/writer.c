@@ -28,6 +28,8 @@ typedef struct write_call {
     skep__req req;
     skep_tx_fn *fn;
     void *arg;
+    uint64_t budget_ns; /* of one run */
+    const char *budget_name;
     int (*job)(skep_db *db, void *arg); /* with SKEP__REQ_BARE, instead of fn */
 } write_call;
 
@@ -102,7 +104,8 @@ static int begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
     /* A rollback that found no memory has left its transaction open. */
     if (db->writer->driver->in_tx(db->writer))
         SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
-    skep__limit limit = {deadline_ns, cancel, &db->abort}; /* of the wait for other processes */
+    /* Of the wait for other processes. */
+    skep__limit limit = {.deadline_ns = deadline_ns, .cancel = cancel, .abort = &db->abort};
     db->writer->limit = &limit;
     int rc = skep__conn_control(db->writer, SKEP__BEGIN_WRITE);
     db->writer->limit = NULL;
@@ -188,7 +191,11 @@ static skep__verdict run_in_transaction(skep_db *db, write_call *call, bool nest
         if (rc < 0)
             return fail_call(db, req, rc, false);
     }
-    skep__limit limit = {req->deadline_ns, req->cancel, &db->abort};
+    skep__limit limit = {.deadline_ns = req->deadline_ns,
+                         .cancel = req->cancel,
+                         .abort = &db->abort,
+                         .budget_ns = call->budget_ns,
+                         .budget_name = call->budget_name};
     db->writer->limit = &limit;
     int rc = run_function(db, call, &tx);
     db->writer->limit = NULL;
@@ -262,6 +269,7 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
     atomic_fetch_add_explicit(&db->groups, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->writes, kept, memory_order_relaxed);
     *number = ++db->commits;
+    atomic_store(&db->visible, *number);
     return SKEP_OK;
 }
 
@@ -301,6 +309,9 @@ static int check_write(skep_db *db, const skep_call_opts *opts)
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE, "skep_write on %s from inside its own transaction function",
                           db->path);
+    SKEP__TRY(skep__call_check(db, opts));
+    if (opts->done != NULL)
+        return SKEP__FAIL(SKEP_EINVALID, "opts->done belongs to asynchronous calls");
     if (db->writer == NULL)
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     uint32_t other = opts->flags & ~(uint32_t)(SKEP_CALL_OWN_THREAD | SKEP_CALL_REMOTE);
@@ -323,6 +334,10 @@ static int write_counted(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call
     call.req.deadline_ns = opts->timeout_ms > 0 ? skep__deadline_ns(opts->timeout_ms) : 0;
     call.req.cancel = opts->cancel;
     call.req.attempt = 0;
+    skep__limit limit;
+    skep__call_budget(&limit, opts, db->opts.write_max_ms, "write_max_ms");
+    call.budget_ns = limit.budget_ns;
+    call.budget_name = limit.budget_name;
     call.fn = fn;
     call.arg = arg;
     call.job = NULL;

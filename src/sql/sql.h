@@ -28,6 +28,9 @@ typedef struct skep__limit {
     uint64_t deadline_ns; /* 0: none */
     const skep_cancel *cancel;
     const _Atomic uint32_t *abort; /* set: the database closes */
+    /* Since call_begin(), counted from the first look at the clock; 0: as long as it takes. */
+    uint64_t budget_ns;
+    const char *budget_name; /* the setting or option that it comes from, for the error text */
 } skep__limit;
 
 /* Who the connection is for. */

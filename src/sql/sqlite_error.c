@@ -80,6 +80,11 @@ static int fail_interrupted(const sqlite_conn *conn)
         return SKEP__FAIL(SKEP_ECANCELLED, "call cancelled while its SQL ran");
     if (limit != NULL && limit->deadline_ns != 0 && skep__now_ns() >= limit->deadline_ns)
         return SKEP__FAIL(SKEP_ETIMEOUT, "deadline passed while the call's SQL ran");
+    if (limit != NULL && limit->budget_ns != 0 && conn->sql_since_ns != 0 &&
+        skep__now_ns() - conn->sql_since_ns >= limit->budget_ns)
+        return SKEP__FAIL(SKEP_ETIMEOUT, "the call's SQL ran longer than %s, %llu ms",
+                          limit->budget_name,
+                          (unsigned long long)(limit->budget_ns / SKEP__NS_PER_MS));
     return SKEP__FAIL(SKEP_ECLOSED, "the database is closing: the call's SQL was ended");
 }
 

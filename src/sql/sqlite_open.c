@@ -69,12 +69,24 @@ static bool limit_reached(const skep__limit *limit)
            (limit->deadline_ns != 0 && skep__now_ns() >= limit->deadline_ns);
 }
 
+/* A short call never gets here, and so never looks at the clock for its budget. */
+static bool budget_spent(sqlite_conn *conn)
+{
+    const skep__limit *limit = conn->base.limit;
+    if (limit == NULL || limit->budget_ns == 0)
+        return false;
+    uint64_t now = skep__now_ns();
+    if (conn->sql_since_ns == 0)
+        conn->sql_since_ns = now;
+    return now - conn->sql_since_ns >= limit->budget_ns;
+}
+
 /* SQLite counts the steps of a statement over all its runs, so this comes to transaction control
  * too, sooner or later; but a BEGIN that is done cannot be interrupted. */
 static int on_progress(void *arg)
 {
-    const sqlite_conn *conn = arg;
-    return !conn->own && limit_reached(conn->base.limit);
+    sqlite_conn *conn = arg;
+    return !conn->own && (limit_reached(conn->base.limit) || budget_spent(conn));
 }
 
 /* Only another process can make us wait here. A constant pause: growing ones starve the unlucky. */

@@ -18,6 +18,7 @@ typedef struct sqlite_conn {
     int64_t total_before; /* rows changed before this call began */
     int64_t busy_timeout_ms;
     uint64_t busy_since_ns;
+    uint64_t sql_since_ns; /* this call's SQL runs at least since; 0: nobody looked yet */
     uint64_t wal_pages;
     sqlite3_stmt *controls[SKEP__CONTROLS];
 } sqlite_conn;

@@ -247,6 +247,89 @@ TEST(a_busy_file_is_busy_after_the_busy_timeout)
     db_close(other);
 }
 
+/* ---- budgets ---- */
+
+TEST(a_budget_ends_the_sql_of_a_call_and_is_named)
+{
+    skep_db *db = open_table();
+    script w = {.sql = {"INSERT INTO t VALUES(1)", ENDLESS}};
+    script r = {.sql = {ENDLESS}};
+    skep_call_opts opts = SKEP_CALL_OPTS_INIT;
+    opts.budget_ms = 20;
+    assert_fails_with(skep_write_with(db, script_run, &w, &opts), SKEP_ETIMEOUT,
+                      SKEP_OUTCOME_ROLLED_BACK);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "budget_ms, 20 ms"));
+    assert_fails(skep_read_with(db, script_run, &r, &opts), SKEP_ETIMEOUT);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "budget_ms, 20 ms"));
+    ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 0);
+    opts.budget_ms = -1;
+    assert_fails(skep_write_with(db, script_run, &w, &opts), SKEP_EINVALID);
+    db_close(db);
+}
+
+TEST(a_budget_cannot_exceed_that_of_the_database)
+{
+    skep_db_opts settings = SKEP_DB_OPTS_INIT;
+    settings.write_max_ms = 20;
+    settings.read_max_ms = 30;
+    skep_db *db = db_open_still(&settings);
+    skep_call_opts opts = SKEP_CALL_OPTS_INIT;
+    script s = {.sql = {ENDLESS}};
+    assert_fails(skep_write(db, script_run, &s), SKEP_ETIMEOUT);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "write_max_ms, 20 ms"));
+    opts.budget_ms = 3600000;
+    assert_fails(skep_write_with(db, script_run, &s, &opts), SKEP_ETIMEOUT);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "write_max_ms, 20 ms"));
+    assert_fails(skep_read_with(db, script_run, &s, &opts), SKEP_ETIMEOUT);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "read_max_ms, 30 ms"));
+    db_close(db);
+}
+
+static void pass_time(void *ctx)
+{
+    uint64_t until = skep__now_ns() + *(const uint64_t *)ctx;
+    skep__word word = 0;
+    while (skep__now_ns() < until)
+        (void)skep__word_wait(&word, 0, until);
+}
+
+TEST(a_budget_does_not_count_the_time_in_the_queue)
+{
+    skep_db *db = open_table();
+    uint64_t longer = 60 * SKEP__NS_PER_MS;
+    script s = {.sql = {"WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n LIMIT 999)"
+                        " INSERT INTO t SELECT i FROM n"}};
+    call c = WRITE(s);
+    c.opts = with(0, NULL);
+    c.opts.budget_ms = 50;
+    group_block(db);
+    group_queue(db, &c, 1);
+    pass_time(&longer);
+    group_unblock();
+    call_join(&c);
+    ck_assert_int_eq(c.rc, 0);
+    db_close(db);
+}
+
+TEST(a_group_that_has_used_up_its_budget_leaves_the_rest_to_the_next)
+{
+    uint64_t longer = 2 * SKEP__NS_PER_MS;
+    skep_db_opts settings = SKEP_DB_OPTS_INIT;
+    settings.group_budget_ms = 1;
+    skep_db *db = db_open(&settings);
+    skep__db_set_rerun(db, 0);
+    db_must(db, "CREATE TABLE t(a)");
+    script s[3] = {{.last = pass_time, .ctx = &longer},
+                   {.last = pass_time, .ctx = &longer},
+                   {.last = pass_time, .ctx = &longer}};
+    call c[3] = {WRITE(s[0]), WRITE(s[1]), WRITE(s[2])};
+    group_run(db, c, 3);
+    skep_db_stats stats = {.size = sizeof(stats)};
+    assert_ok(skep_db_get_stats(db, &stats));
+    ck_assert_uint_eq(stats.groups, 5); /* the table, the blocker, and each by itself */
+    db_close(db);
+}
+
 /* ---- cancels at random times ---- */
 
 #define THREADS 8
@@ -342,6 +425,10 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_deadline_covers_the_wait_for_another_writer_of_the_file),
     HARNESS_TEST(a_cancel_covers_the_wait_for_another_writer_of_the_file),
     HARNESS_TEST(a_busy_file_is_busy_after_the_busy_timeout),
+    HARNESS_TEST(a_budget_ends_the_sql_of_a_call_and_is_named),
+    HARNESS_TEST(a_budget_cannot_exceed_that_of_the_database),
+    HARNESS_TEST(a_budget_does_not_count_the_time_in_the_queue),
+    HARNESS_TEST(a_group_that_has_used_up_its_budget_leaves_the_rest_to_the_next),
     HARNESS_TEST(b08_cancels_at_random_times_get_true_answers),
 };
 const harness_suite deadline_suite = HARNESS_SUITE("deadline", tests);
