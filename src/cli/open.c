@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/open.h"
 
-static cli_exit open_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
+#define READING (SKEP_DB_READONLY | SKEP_DB_UNATTENDED)
+#define WRITING (SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST | SKEP_DB_UNATTENDED)
+
+static cli_exit try_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
 {
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    (void)call;
     opts.flags = flags;
     opts.readers = 1;
     if (skep_db_open(path, &opts, out) < 0)
-        return cli_fail(call->ui);
+        *out = NULL;
     return CLI_DONE;
+}
+
+static cli_exit open_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
+{
+    cli_exit status = try_with(call, path, flags, out);
+    return status == CLI_DONE && *out == NULL ? cli_fail(call->ui) : status;
+}
+
+cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out)
+{
+    return try_with(call, path, READING, out);
 }
 
 cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out)
 {
-    return open_with(call, path, SKEP_DB_READONLY | SKEP_DB_UNATTENDED, out);
+    return open_with(call, path, READING, out);
 }
 
 cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out)
 {
-    return open_with(call, path, SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST | SKEP_DB_UNATTENDED, out);
+    return open_with(call, path, WRITING, out);
 }
 
 cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status)

@@ -8,6 +8,9 @@
 
 /* For looking: the file and what lies beside it stay as they are. */
 cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out);
+/* The same, but where the database itself cannot be opened nothing is said and `*out` is NULL: the
+ * thread's error tells why. */
+cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out);
 /* For changing a file that may be another program's: its journal mode stays. */
 cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out);
 /* Close `db`; what fails now is said only if all went well before. */

@@ -13,15 +13,16 @@
 
 /* Pragmas that only tell something, or whose effect is part of the transaction. */
 static const char *const pragmas_allowed[] = {
-    "analysis_limit",     "application_id",  "busy_timeout",      "cache_size",
-    "collation_list",     "compile_options", "data_version",      "database_list",
-    "defer_foreign_keys", "encoding",        "foreign_key_check", "foreign_key_list",
-    "foreign_keys",       "freelist_count",  "function_list",     "incremental_vacuum",
-    "index_info",         "index_list",      "index_xinfo",       "integrity_check",
-    "journal_mode",       "max_page_count",  "module_list",       "optimize",
-    "page_count",         "page_size",       "pragma_list",       "query_only",
-    "quick_check",        "schema_version",  "synchronous",       "table_info",
-    "table_list",         "table_xinfo",     "user_version",      "wal_autocheckpoint",
+    "analysis_limit",     "application_id",     "auto_vacuum",     "busy_timeout",
+    "cache_size",         "collation_list",     "compile_options", "data_version",
+    "database_list",      "defer_foreign_keys", "encoding",        "foreign_key_check",
+    "foreign_key_list",   "foreign_keys",       "freelist_count",  "function_list",
+    "incremental_vacuum", "index_info",         "index_list",      "index_xinfo",
+    "integrity_check",    "journal_mode",       "max_page_count",  "module_list",
+    "optimize",           "page_count",         "page_size",       "pragma_list",
+    "query_only",         "quick_check",        "schema_version",  "synchronous",
+    "table_info",         "table_list",         "table_xinfo",     "user_version",
+    "wal_autocheckpoint",
 };
 
 /* Of these, the ones that may be given a value. */

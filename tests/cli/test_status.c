@@ -7,6 +7,7 @@
 #include <skep/version.h>
 
 #include "run.h"
+#include "untouched.h"
 
 static void assert_number(const json_t *object, const char *key, json_int_t expected)
 {
@@ -55,6 +56,22 @@ TEST(status_for_a_person_has_a_line_for_each_fact)
     ck_assert_ptr_null(strchr(r.out, '\t'));
 }
 
+TEST(status_tells_what_stands_in_the_head_of_the_file)
+{
+    const char *path = harness_path("h.db");
+    (void)stock_sql(path, "PRAGMA encoding='UTF-16le'; PRAGMA auto_vacuum=incremental;"
+                          "CREATE TABLE t (a); PRAGMA application_id=-7; PRAGMA user_version=42");
+    ran r = SKEP("db", "status", path, "--json");
+    ck_assert_int_eq(r.status, 0);
+    json_t *have = parse_json(r.out);
+    assert_text(have, "auto_vacuum", "incremental");
+    assert_text(have, "encoding", "UTF-16le");
+    assert_text(have, "journal_mode", "delete");
+    assert_number(have, "application_id", -7);
+    assert_number(have, "user_version", 42);
+    json_decref(have);
+}
+
 TEST(status_refuses_what_is_no_database)
 {
     const char *text = harness_path("text");
@@ -95,6 +112,7 @@ TEST(status_and_query_leave_the_file_as_it_is)
 static const harness_test tests[] = {
     HARNESS_TEST(status_says_what_the_file_is),
     HARNESS_TEST(status_for_a_person_has_a_line_for_each_fact),
+    HARNESS_TEST(status_tells_what_stands_in_the_head_of_the_file),
     HARNESS_TEST(status_refuses_what_is_no_database),
     HARNESS_TEST(status_and_query_leave_the_file_as_it_is),
 };
