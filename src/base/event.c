@@ -52,6 +52,23 @@ void skep__event_send(skep_level level, const char *room, const char *name,
     fn(&event, ctx);
 }
 
+bool skep__event_pass(skep__event_limit *limit, uint64_t most, uint64_t *dropped)
+{
+    uint64_t now = skep__now_ns() / SKEP__NS_PER_S;
+    uint64_t second = atomic_load_explicit(&limit->second, memory_order_relaxed);
+    /* Who moves the second starts the count anew; one that slips in between is no harm. */
+    if (now != second &&
+        atomic_compare_exchange_strong_explicit(&limit->second, &second, now, memory_order_relaxed,
+                                                memory_order_relaxed))
+        atomic_store_explicit(&limit->passed, 0, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&limit->passed, 1, memory_order_relaxed) >= most) {
+        atomic_fetch_add_explicit(&limit->dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    *dropped = atomic_exchange_explicit(&limit->dropped, 0, memory_order_relaxed);
+    return true;
+}
+
 void skep_set_event_sink(skep_event_fn *fn, void *ctx, skep_level least)
 {
     unsigned version = atomic_load_explicit(&sink.version, memory_order_relaxed);

@@ -2,8 +2,10 @@
 #ifndef SKEP__BASE_EVENT_H
 #define SKEP__BASE_EVENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <skep/event.h>
 
@@ -13,6 +15,15 @@
 bool skep__event_wanted(skep_level level);
 void skep__event_send(skep_level level, const char *room, const char *name,
                       const skep_field *fields, size_t count);
+
+/* Keeps a flood short: true for the first `most` of a second. The next one that passes gets in
+ * `*dropped` how many did not. Shared; zeroed memory is a new one. */
+typedef struct skep__event_limit {
+    _Atomic uint64_t second;
+    _Atomic uint64_t passed; /* in that second */
+    _Atomic uint64_t dropped;
+} skep__event_limit;
+bool skep__event_pass(skep__event_limit *limit, uint64_t most, uint64_t *dropped);
 
 /* SKEP__EVENT(SKEP_ERROR, "db.poisoned", {"path", skep_text(path)}, {"engine", skep_int(rc)});
  * The fields are evaluated only if the sink wants them. Never under a lock. */

@@ -17,6 +17,14 @@ uint64_t skep__now_ns(void)
     return ns ? ns : 1;
 }
 
+uint64_t skep__coarse_ns(void)
+{
+    struct timespec t;
+    ASSERT(clock_gettime(CLOCK_MONOTONIC_COARSE, &t) == 0);
+    uint64_t ns = (uint64_t)t.tv_sec * SKEP__NS_PER_S + (uint64_t)t.tv_nsec;
+    return ns ? ns : 1;
+}
+
 uint64_t skep__deadline_ns(int64_t timeout_ms)
 {
     uint64_t ns = 0;

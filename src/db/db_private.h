@@ -112,6 +112,7 @@ struct skep_db {
     uint64_t device;  /* with inode: which file it is; 0 until it is open */
     uint64_t inode;
     uint64_t cache_share; /* page cache of one connection, bytes */
+    skep__costs *costs;
 
     /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever
      * leaves knows without a second look whether somebody waits for it. */

@@ -22,6 +22,7 @@ int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out
         .synchronous = (skep_sync)db->opts.synchronous,
         .busy_timeout_ms = db->opts.busy_timeout_ms,
         .cache_bytes = db->cache_share,
+        .costs = db->costs,
     };
     return skep__conn_open(&skep__sqlite_driver, &opts, out);
 }
@@ -45,6 +46,12 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 {
     SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
     SKEP__TRY(skep__db_find_file(db, path));
+    skep__costs_opts costs = {
+        .profile = (skep_profile)db->opts.profile,
+        .slow_ns = (uint64_t)db->opts.slow_statement_ms * SKEP__NS_PER_MS,
+        .path = db->path,
+    };
+    SKEP__TRY(skep__costs_new(&costs, &db->costs));
     db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
@@ -89,6 +96,7 @@ static int dispose(skep_db *db)
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
     skep__mutex_dispose(&db->checkpointer.mutex);
+    skep__costs_free(db->costs);
     skep__free(db->path);
     skep__free(db);
     return rc < 0 ? skep__err_install(&err) : closed;

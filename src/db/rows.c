@@ -48,7 +48,7 @@ int skep_next(skep_rows *rows)
         return skep__tx_fail(tx, skep__err_install(&tx->lost_err));
     if (rows->ended)
         return 0;
-    int rc = rows->conn->driver->step(rows);
+    int rc = skep__stmt_step(rows);
     if (rc <= 0)
         rows->row_columns = 0;
     else if (rows->row_columns == 0)

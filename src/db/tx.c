@@ -47,7 +47,7 @@ int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, 
     tx->statements++;
     skep_rows *rows = NULL;
     SKEP__TRY(skep__stmt_borrow(tx->conn, sql, &rows));
-    int rc = tx->conn->driver->bind(rows, v, n);
+    int rc = skep__stmt_bind(rows, v, n);
     if (rc < 0) {
         skep__stmt_return(rows);
         return rc;
@@ -66,7 +66,7 @@ int skep_exec_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n)
     if (rc < 0)
         return skep__tx_fail(tx, rc);
     do
-        rc = tx->conn->driver->step(rows);
+        rc = skep__stmt_step(rows);
     while (rc > 0);
     skep__stmt_return(rows);
     return rc < 0 ? skep__tx_fail(tx, rc) : SKEP_OK;

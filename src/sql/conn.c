@@ -4,7 +4,9 @@
 int skep__conn_open(const skep__driver *driver, const skep__conn_opts *opts, skep__conn **out)
 {
     ASSERT(opts->path != NULL);
-    return driver->open(opts, out);
+    SKEP__TRY(driver->open(opts, out));
+    (*out)->costs = opts->costs;
+    return SKEP_OK;
 }
 
 int skep__conn_close(skep__conn *conn)

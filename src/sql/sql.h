@@ -10,6 +10,7 @@
 #include <skep/db.h>
 
 #include "base/err.h"
+#include "sql/cost.h"
 #include "sql/sql_limits.h"
 
 /* One SQL connection, whatever engine is behind it, and its statement cache.
@@ -50,6 +51,7 @@ typedef struct skep__conn_opts {
     skep_sync synchronous;
     int64_t busy_timeout_ms;
     uint64_t cache_bytes;
+    skep__costs *costs; /* borrowed; NULL: nobody counts */
 } skep__conn_opts;
 
 /* Transaction control, prepared once. */
@@ -127,6 +129,9 @@ struct skep__conn {
     const skep__driver *driver;
     const skep__limit *limit; /* of the present call; set by its user, read by the engine */
     skep__stmt_cache cache;
+    skep__conn_role role;
+    skep__costs *costs;
+    _Atomic(const skep__cost_entry *) running; /* what ran last; NULL: nothing yet */
     /* The last failure was of a sync: what it was to make durable may or may not be. */
     bool sync_failed;
     /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit,
@@ -153,6 +158,7 @@ struct skep_rows {
     void *owner;
     skep__stmt *open_next;
     skep__stmt **open_back;
+    skep__cost cost;
 };
 
 int skep__conn_open(const skep__driver *driver, const skep__conn_opts *opts, skep__conn **out);
@@ -165,6 +171,10 @@ static inline int skep__conn_control(skep__conn *conn, skep__control what)
 /* Lend a statement ready to be bound: from the cache by the address of `sql`, then by its text,
  * else prepared. A statement that is lent already is prepared a second time. */
 int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out);
+/* Bind all its values. The arrays are not needed afterwards, what text and blobs point to is. */
+int skep__stmt_bind(skep__stmt *stmt, const skep_value *v, size_t n);
+/* The next row: 1, or 0 at the end. Not after the end or a failure. */
+int skep__stmt_step(skep__stmt *stmt);
 /* Reset and give back. */
 void skep__stmt_return(skep__stmt *stmt);
 /* Finalize what is cached; nothing may be lent. */

@@ -11,4 +11,11 @@
 #define SKEP__SQL_SUFFIX_MAX 8          /* "-journal": what SQLite puts behind a path */
 #define SKEP__SQL_WAL_KEEP (64 * 1024 * 1024) /* bytes of a recycled -wal that are kept */
 
+#define SKEP__SQL_COST_BUCKETS 2048 /* of the table of statement texts; a power of two */
+#define SKEP__SQL_SLOW_VALUES 16    /* bound values of a slow run that are told of */
+#define SKEP__SQL_SLOW_EVENTS 10    /* events of slow runs in a second; the rest are counted */
+/* Slow runs are noticed by the kernel's tick, which is at most 10 ms long; where that is too rough
+ * for db.slow_statement, by the exact clock. */
+#define SKEP__SQL_COARSE_MIN_NS (UINT64_C(50) * 1000 * 1000)
+
 #endif

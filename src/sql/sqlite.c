@@ -256,7 +256,7 @@ static void call_begin(skep__conn *base)
     sqlite_conn *conn = sqlite_of(base);
     conn->rows_changed = false;
     conn->sql_since_ns = 0;
-    if (conn->role == SKEP__CONN_READER) /* nothing ever changes by it */
+    if (conn->base.role == SKEP__CONN_READER) /* nothing ever changes by it */
         return;
     conn->total_before = sqlite3_total_changes64(conn->handle);
     sqlite3_set_last_insert_rowid(conn->handle, 0);

@@ -304,7 +304,7 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
     if (conn == NULL)
         return skep__oom();
     conn->base.driver = &skep__sqlite_driver;
-    conn->role = opts->role;
+    conn->base.role = opts->role;
     conn->readonly = opts->readonly;
     conn->busy_timeout_ms = opts->busy_timeout_ms;
     const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);

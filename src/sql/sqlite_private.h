@@ -9,7 +9,6 @@
 typedef struct sqlite_conn {
     skep__conn base;
     sqlite3 *handle;
-    skep__conn_role role;
     bool readonly;
     bool own;             /* our own control statement runs: the authorizer lets it pass */
     bool fk_deferred;     /* this call set PRAGMA defer_foreign_keys */

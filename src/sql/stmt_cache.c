@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/time.h"
 #include "sql/sql.h"
 
 static size_t address_bucket(const char *sql)
@@ -20,6 +21,24 @@ static size_t address_bucket(const char *sql)
 static size_t text_bucket(uint64_t hash)
 {
     return (size_t)hash & (SKEP__SQL_CACHE_BUCKETS - 1);
+}
+
+static void drop(skep__stmt *stmt)
+{
+    skep__cost_detach(stmt);
+    stmt->conn->driver->finalize(stmt);
+}
+
+static int prepare(skep__conn *conn, const char *sql, size_t len, skep__stmt **out)
+{
+    skep__stmt *stmt = NULL;
+    SKEP__TRY(conn->driver->prepare(conn, sql, len, &stmt));
+    int rc = skep__cost_attach(stmt);
+    if (rc < 0)
+        conn->driver->finalize(stmt);
+    else
+        *out = stmt;
+    return rc;
 }
 
 static void order_remove(skep__stmt_cache *cache, skep__stmt *stmt)
@@ -69,7 +88,7 @@ static bool cache_make_room(skep__stmt_cache *cache)
         skep__stmt *stmt = cache->oldest;
         if (!stmt->busy && !stmt->used) {
             cache_remove(cache, stmt);
-            stmt->conn->driver->finalize(stmt);
+            drop(stmt);
             return true;
         }
         stmt->used = false;
@@ -109,7 +128,7 @@ static int borrow_slow(skep__conn *conn, const char *sql, skep__stmt **out)
     bool known = stmt != NULL && !stmt->busy;
     if (!known) {
         bool twin = stmt != NULL;
-        SKEP__TRY(conn->driver->prepare(conn, sql, len, &stmt));
+        SKEP__TRY(prepare(conn, sql, len, &stmt));
         if (!twin && cache_make_room(cache))
             cache_add(cache, stmt, hash);
     }
@@ -137,15 +156,45 @@ int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out)
     return SKEP_OK;
 }
 
+int skep__stmt_bind(skep__stmt *stmt, const skep_value *v, size_t n)
+{
+    SKEP__TRY(stmt->conn->driver->bind(stmt, v, n));
+    if (stmt->cost.watched)
+        skep__cost_bound(stmt, v, n);
+    return SKEP_OK;
+}
+
+static int step_timed(skep__stmt *stmt)
+{
+    uint64_t before = skep__now_ns();
+    int rc = stmt->conn->driver->step(stmt);
+    stmt->cost.step_ns += skep__now_ns() - before;
+    return rc;
+}
+
+int skep__stmt_step(skep__stmt *stmt)
+{
+    if (!stmt->cost.on)
+        skep__cost_begin(stmt);
+    int rc = stmt->cost.timed ? step_timed(stmt) : stmt->conn->driver->step(stmt);
+    if (rc > 0)
+        stmt->cost.run_rows++;
+    else
+        skep__cost_end(stmt, rc);
+    return rc;
+}
+
 void skep__stmt_return(skep__stmt *stmt)
 {
     const skep__driver *driver = stmt->conn->driver;
+    if (stmt->cost.on)
+        skep__cost_end(stmt, SKEP_OK);
     stmt->row_columns = 0;
     stmt->ended = false;
     driver->reset(stmt);
     stmt->busy = false;
     if (!stmt->cached)
-        driver->finalize(stmt);
+        drop(stmt);
 }
 
 void skep__stmt_cache_clear(skep__conn *conn)
@@ -155,6 +204,6 @@ void skep__stmt_cache_clear(skep__conn *conn)
         skep__stmt *stmt = cache->newest;
         ASSERT(!stmt->busy);
         cache_remove(cache, stmt);
-        conn->driver->finalize(stmt);
+        drop(stmt);
     }
 }

@@ -34,10 +34,10 @@ int sql_run_v(skep__conn *conn, const char *sql, const skep_value *v, size_t n)
 {
     skep__stmt *stmt = NULL;
     SKEP__TRY(skep__stmt_borrow(conn, sql, &stmt));
-    int rc = conn->driver->bind(stmt, v, n);
+    int rc = skep__stmt_bind(stmt, v, n);
     if (rc == SKEP_OK)
         do
-            rc = conn->driver->step(stmt);
+            rc = skep__stmt_step(stmt);
         while (rc > 0);
     skep__stmt_return(stmt);
     return rc;
@@ -52,7 +52,7 @@ int64_t sql_number(skep__conn *conn, const char *sql)
 {
     skep__stmt *stmt = NULL;
     assert_ok(skep__stmt_borrow(conn, sql, &stmt));
-    ck_assert_int_eq(assert_ok(conn->driver->step(stmt)), 1);
+    ck_assert_int_eq(assert_ok(skep__stmt_step(stmt)), 1);
     int64_t number = conn->driver->column_int(stmt, 0);
     skep__stmt_return(stmt);
     return number;
