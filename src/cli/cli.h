@@ -94,7 +94,9 @@ typedef enum cli_option_id {
     CLI_OPT_WRITE,
     CLI_OPT_SOURCE,
     CLI_OPT_CHILD,
-    CLI_OPT_LIMIT
+    CLI_OPT_LIMIT,
+    CLI_OPT_KEY_FILE,
+    CLI_OPT_CIPHER
 } cli_option_id;
 
 typedef struct cli_option {

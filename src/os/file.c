@@ -104,6 +104,28 @@ int skep__os_read_file(const char *path, skep__buf *out)
     }
 }
 
+int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len, uint32_t *mode)
+{
+    SKEP__CLEANUP(close_fd) int fd = -1;
+    SKEP__TRY(open_fd(path, O_RDONLY | O_NONBLOCK, 0, &fd)); /* a FIFO would keep us waiting */
+    struct stat st;
+    if (skep__os()->fstat(fd, &st) != 0)
+        return SKEP__FAIL_ERRNO(errno, "stat %s", path);
+    if (!S_ISREG(st.st_mode))
+        return SKEP__FAIL(SKEP_EINVALID, "%s is not a plain file", path);
+    size_t done = 0;
+    while (done < size) {
+        size_t n = 0;
+        SKEP__TRY(read_some(fd, path, (char *)data + done, size - done, &n));
+        if (n == 0)
+            break;
+        done += n;
+    }
+    *len = done;
+    *mode = (uint32_t)(st.st_mode & 07777u);
+    return SKEP_OK;
+}
+
 /* Make `temp`, write, sync and close it. */
 static int write_temp(const char *temp, skep_slice data)
 {

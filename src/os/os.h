@@ -46,6 +46,11 @@ int skep__os_try_create(const char *path) SKEP_CHECK;
 /* Append the whole file to `out`; its ceiling is the file's. */
 int skep__os_read_file(const char *path, skep__buf *out) SKEP_CHECK;
 
+/* The file's first `size` bytes at most, straight into `data`, which may be memory for secrets: no
+ * copy stays behind. `*mode` gets the permission bits of the file that was read. */
+int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len, uint32_t *mode)
+    SKEP_CHECK;
+
 /* Replace the file, mode 0600: after a crash at any time it has its old contents or `data`, whole.
  * When this returns success it is durable. A failure leaves the old contents, except that one of
  * the directory's sync (outcome unknown) may leave either. */
