@@ -166,7 +166,7 @@ typedef enum skep_priority {
 /** Where a commit stands: proof for a later read that it sees it. Plain data, may be kept and
  *  copied. */
 typedef struct skep_receipt {
-    uint32_t size;       /**< set by the caller: sizeof(skep_receipt) */
+    uint32_t size; /**< set by the caller: sizeof(skep_receipt) */
     uint32_t reserved;
     uint64_t number;     /**< of the commit, counted from 1 since the database was opened */
     uint64_t generation; /**< of the WAL: its salts */
@@ -185,9 +185,9 @@ typedef struct skep_call_opts {
 
     int32_t priority; /**< skep_priority, of a write or an asynchronous read */
     uint32_t reserved;
-    int64_t budget_ms; /**< the call's own SQL is ended after so long, queueing not counted;
-                            write_max_ms or read_max_ms, which it cannot exceed */
-    skep_receipt *receipt;        /**< write: filled when the call succeeds; may be NULL */
+    int64_t budget_ms;     /**< the call's own SQL is ended after so long, queueing not counted;
+                                write_max_ms or read_max_ms, which it cannot exceed */
+    skep_receipt *receipt; /**< write: filled when the call succeeds; may be NULL */
     const skep_receipt *at_least; /**< read: see at least this commit of this database (for a lease:
                                        renew it if need be); may be NULL */
     skep_done_fn *done; /**< asynchronous: called once, in a thread of the database, when the call
@@ -231,12 +231,19 @@ SKEP_API int skep_next(skep_rows *rows) SKEP_CHECK;
 /** Accepts NULL. `rows` is not to be used afterwards. */
 SKEP_API void skep_rows_close(skep_rows *rows);
 
-/** Columns of the present row, counted from 0. Wrong type or index gives 0, 0.0, an empty slice;
- *  numbers convert as SQLite's CAST does. Text is also NUL-terminated. Slices are borrowed until
- *  the next skep_next() or skep_rows_close(). */
+/** Columns of the present row, counted from 0. Where there is no such column, or NULL in it, they
+ *  answer 0, 0.0 or an empty slice; other types convert as SQLite's CAST does. Text is UTF-8 and
+ *  also NUL-terminated, whatever zero bytes are in it. Slices are borrowed until the next
+ *  skep_next() or skep_rows_close() and are no copies: asked for again, a column gives the same
+ *  bytes at the same place. (A blob that is read as text may move: read it as one of the two.)
+ *  Where memory for a conversion runs out, the answer is empty and the call fails with SKEP_ENOMEM
+ *  whatever its function returns. */
 SKEP_API int skep_columns(const skep_rows *rows);
+/** As the query names it (`AS`). Borrowed likewise. */
 SKEP_API const char *skep_column_name(skep_rows *rows, int column);
-SKEP_API int skep_column_type(skep_rows *rows, int column); /**< skep_type */
+/** skep_type of what is stored: SKEP_INT, SKEP_REAL, SKEP_TEXT, SKEP_BLOB or SKEP_NULL; a boolean
+ *  or a time is an integer there. */
+SKEP_API int skep_column_type(skep_rows *rows, int column);
 SKEP_API int64_t skep_column_int(skep_rows *rows, int column);
 SKEP_API double skep_column_real(skep_rows *rows, int column);
 SKEP_API skep_slice skep_column_text(skep_rows *rows, int column);
@@ -246,7 +253,8 @@ SKEP_API int skep_column_null(skep_rows *rows, int column); /**< 1: NULL, or no 
 SKEP_API int skep_column_bool(skep_rows *rows, int column); /**< 1: a number that is not 0 */
 /** Microseconds since 1970, UTC: an integer as it stands, text as RFC 3339; else INT64_MIN. */
 SKEP_API int64_t skep_column_time(skep_rows *rows, int column);
-/** The column of that name (the first, if several have it; case counts), or -1. */
+/** The column of that name (the first, if several have it; case counts), or -1, which is a column
+ *  that is not there. Cheap enough to be asked in each row. */
 SKEP_API int skep_column(skep_rows *rows, const char *name);
 
 /** 1 in the first run of this transaction function, 2 when it is run again, and so on. */
@@ -283,11 +291,11 @@ typedef struct skep_db_stats {
     uint32_t maintainer;          /**< 1: this process maintains the file */
     double utilisation;           /**< share of the reading connections that may be open and are in
                                        use: 0 to 1 */
-    uint64_t readers_waiting; /**< calls that wait for a reading connection */
-    uint64_t writes_queued;   /**< calls that wait for the writer */
-    uint64_t async_in_flight; /**< asynchronous calls that have no answer yet */
-    uint64_t leases;          /**< open now */
-    uint64_t readers_replaced; /**< connections that were found broken, too old or dirty */
+    uint64_t readers_waiting;     /**< calls that wait for a reading connection */
+    uint64_t writes_queued;       /**< calls that wait for the writer */
+    uint64_t async_in_flight;     /**< asynchronous calls that have no answer yet */
+    uint64_t leases;              /**< open now */
+    uint64_t readers_replaced;    /**< connections that were found broken, too old or dirty */
     uint64_t reads_cut;       /**< reads and leases that were ended because they were too old or in
                                    the way of the WAL */
     uint64_t wal_bytes;       /**< of the -wal file */
@@ -320,17 +328,18 @@ SKEP_API int skep_db_get_info(skep_db *db, skep_db_info *out) SKEP_CHECK;
 #endif
 
 /** skep_exec(tx, "UPDATE t SET a=? WHERE id=?", SKEP_V(a), SKEP_V(id));
- *  skep_query(tx, &rows, "SELECT a FROM t WHERE id=?", SKEP_V(id));  zero values are fine too. */
+ *  skep_query(tx, &rows, "SELECT a FROM t WHERE id=?", SKEP_V(id));  zero values are fine too.
+ *  In C++ plain values do as well: skep_exec(tx, "UPDATE t SET a=?", 1). */
 #ifdef __cplusplus
 template <class... Values> int skep_exec(skep_tx *tx, const char *sql, const Values &...values)
 {
-    const skep_value v[sizeof...(values) + 1] = {values..., skep_null()};
+    const skep_value v[sizeof...(values) + 1] = {SKEP_V(values)..., skep_null()};
     return skep_exec_v(tx, sql, v, sizeof...(values));
 }
 template <class... Values>
 int skep_query(skep_tx *tx, skep_rows **out, const char *sql, const Values &...values)
 {
-    const skep_value v[sizeof...(values) + 1] = {values..., skep_null()};
+    const skep_value v[sizeof...(values) + 1] = {SKEP_V(values)..., skep_null()};
     return skep_query_v(tx, sql, v, sizeof...(values), out);
 }
 #else

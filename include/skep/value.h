@@ -27,7 +27,7 @@ typedef enum skep_type {
     SKEP_REAL = 2, /**< double */
     SKEP_TEXT = 3,
     SKEP_BLOB = 4,
-    SKEP_BOOL = 5,        /**< stored as integer 0 or 1 */
+    SKEP_BOOL = 5,         /**< stored as integer 0 or 1 */
     SKEP_OUT_OF_RANGE = 6, /**< an unsigned integer above INT64_MAX; binding it is SKEP_EINVALID */
     SKEP_TIME = 7          /**< stored as integer: microseconds since 1970, UTC (skep/time.h) */
 } skep_type;
@@ -118,8 +118,9 @@ static inline skep_value skep_time(int64_t us)
 }
 #endif
 
-/** SKEP_V(x): a value of an integer, a real, NUL-terminated text or a slice (as text).
- *  Blobs, booleans and NULL are explicit: skep_blob(), skep_bool(), skep_null(). */
+/** SKEP_V(x): a value of an integer, a boolean, a real, NUL-terminated text or a slice (as text).
+ *  Blobs, times and NULL are explicit: skep_blob(), skep_time(), skep_null(). No other pointer is
+ *  taken, so none becomes a number or a boolean by mistake. */
 #ifdef __cplusplus
 /* clang-format off */
 inline skep_value SKEP_V(short x) { return skep_int(x); }
@@ -135,6 +136,10 @@ inline skep_value SKEP_V(double x) { return skep_real(x); }
 inline skep_value SKEP_V(const char *x) { return skep_text(x); }
 inline skep_value SKEP_V(skep_slice x) { return skep_text_slice(x); }
 inline skep_value SKEP_V(skep_value x) { return x; }
+/* A boolean and nothing that merely converts to one, as every pointer does. */
+template <class T> struct skep__only_bool {};
+template <> struct skep__only_bool<bool> { typedef skep_value type; };
+template <class T> inline typename skep__only_bool<T>::type SKEP_V(T x) { return skep_bool(x); }
 /* clang-format on */
 #else
 static inline skep_value skep__value_self(skep_value v)
@@ -148,6 +153,7 @@ static inline skep_value skep__value_float(float r)
 /* clang-format off */
 #define SKEP_V(x)                                                                                  \
     _Generic((x),                                                                                  \
+        _Bool: skep_bool,                                                                          \
         signed char: skep_int, unsigned char: skep_int,                                            \
         short: skep_int, unsigned short: skep_int,                                                 \
         int: skep_int, unsigned int: skep_int,                                                     \

@@ -6,6 +6,9 @@
 
 #define SKEP__BUF_CEILING ((size_t)1 << 30) /* bytes: the highest maximum of a buffer */
 
+#define SKEP__ARENA_MAX ((size_t)1 << 30) /* bytes of an arena that names no maximum */
+#define SKEP__ARENA_CHUNKS 64             /* each doubles what there is, so more than memory */
+
 #define SKEP__THREAD_NAME_MAX 16 /* with the NUL: the kernel's own limit; longer names are cut */
 
 #define SKEP__METRICS_MAX 256 /* rows of one metrics table; more is a broken table */

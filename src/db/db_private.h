@@ -20,6 +20,7 @@ struct skep_tx {
     bool writing;
     bool single;         /* a second statement is refused */
     bool lost;           /* the engine ended the transaction under us */
+    bool unread;         /* memory ran out as a column was read: the function knows nothing of it */
     uint32_t statements; /* begun so far */
     uint32_t attempt;
     uint32_t codes; /* failures that were given to the function, a bit each */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The rows of a query and what their columns hold. */
+#include <string.h>
+
+#include "base/time.h"
 #include "db/db_private.h"
 
 /* ---- rows ---- */
@@ -39,6 +42,13 @@ int skep_query_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n, sk
     return SKEP_OK;
 }
 
+/* The first step may have compiled the statement anew, after a change of the schema. */
+static void first_row(skep_rows *rows)
+{
+    rows->row_columns = rows->conn->driver->columns(rows);
+    rows->asked = false;
+}
+
 int skep_next(skep_rows *rows)
 {
     SKEP__REQUIRE(rows != NULL);
@@ -52,7 +62,7 @@ int skep_next(skep_rows *rows)
     if (rc <= 0)
         rows->row_columns = 0;
     else if (rows->row_columns == 0)
-        rows->row_columns = rows->conn->driver->columns(rows);
+        first_row(rows);
     rows->ended = rc <= 0;
     return rc < 0 ? skep__tx_fail(tx, rc) : rc;
 }
@@ -99,18 +109,38 @@ double skep_column_real(skep_rows *rows, int column)
     return column_there(rows, column) ? rows->conn->driver->column_real(rows, column) : 0.0;
 }
 
+/* No memory to convert what is there: the function is told nothing of it, its call is. */
+static void could_not_read(skep_rows *rows)
+{
+    skep_tx *tx = rows->owner;
+    tx->unread = true;
+}
+
 skep_slice skep_column_text(skep_rows *rows, int column)
 {
-    skep_slice text = skep_slice_of(NULL, 0);
-    if (column_there(rows, column))
-        text = rows->conn->driver->column_bytes(rows, column, SKEP_TEXT);
-    return text.data != NULL ? text : skep_slice_str("");
+    if (!column_there(rows, column))
+        return skep_slice_str("");
+    const skep__driver *driver = rows->conn->driver;
+    skep_slice text = driver->column_bytes(rows, column, SKEP_TEXT);
+    if (text.data != NULL)
+        return text;
+    if (driver->column_type(rows, column) != SKEP_NULL)
+        could_not_read(rows);
+    return skep_slice_str("");
 }
 
 skep_slice skep_column_blob(skep_rows *rows, int column)
 {
-    return column_there(rows, column) ? rows->conn->driver->column_bytes(rows, column, SKEP_BLOB)
-                                      : skep_slice_of(NULL, 0);
+    if (!column_there(rows, column))
+        return skep_slice_of(NULL, 0);
+    const skep__driver *driver = rows->conn->driver;
+    skep_slice blob = driver->column_bytes(rows, column, SKEP_BLOB);
+    if (blob.data != NULL)
+        return blob;
+    int type = driver->column_type(rows, column);
+    if (type != SKEP_NULL && (type != SKEP_BLOB || blob.len > 0))
+        could_not_read(rows);
+    return skep_slice_of(NULL, 0);
 }
 
 skep_value skep_column_value(skep_rows *rows, int column)
@@ -129,4 +159,58 @@ skep_value skep_column_value(skep_rows *rows, int column)
     default:
         return skep_null();
     }
+}
+
+int skep_column_null(skep_rows *rows, int column)
+{
+    return skep_column_type(rows, column) == SKEP_NULL;
+}
+
+int skep_column_bool(skep_rows *rows, int column)
+{
+    return skep_column_real(rows, column) != 0.0;
+}
+
+int64_t skep_column_time(skep_rows *rows, int column)
+{
+    int64_t us = INT64_MIN;
+    int type = skep_column_type(rows, column);
+    if (type == SKEP_INT)
+        return skep_column_int(rows, column);
+    if (type == SKEP_TEXT)
+        (void)skep__time_read(skep_column_text(rows, column), &us);
+    return us;
+}
+
+/* ---- columns by name ---- */
+
+static bool column_is(skep_rows *rows, int column, const char *name)
+{
+    const char *its = rows->conn->driver->column_name(rows, column);
+    return its != NULL && strcmp(its, name) == 0;
+}
+
+/* A program asks by the same few literals in each row. Where one was found last is remembered by
+ * its address; the names are still compared, since an address proves nothing. */
+int skep_column(skep_rows *rows, const char *name)
+{
+    if (rows == NULL || name == NULL)
+        return -1;
+    int columns = rows->row_columns > 0 ? rows->row_columns : skep_columns(rows);
+    size_t slot = ((uintptr_t)name ^ (uintptr_t)name >> 4) & (SKEP__SQL_NAMES - 1);
+    if (!rows->asked) {
+        memset(rows->by_name, 0, sizeof(rows->by_name));
+        rows->asked = true;
+    }
+    int last = rows->by_name[slot].column;
+    if (rows->by_name[slot].name == name && last < columns && column_is(rows, last, name))
+        return last;
+    for (int i = 0; i < columns; i++) {
+        if (!column_is(rows, i, name))
+            continue;
+        rows->by_name[slot].name = name;
+        rows->by_name[slot].column = i;
+        return i;
+    }
+    return -1;
 }

@@ -99,6 +99,7 @@ void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing)
     tx->writing = writing;
     tx->single = false;
     tx->lost = false;
+    tx->unread = false;
     tx->statements = 0;
     tx->attempt = 0;
     tx->codes = 0;
@@ -126,6 +127,7 @@ int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
 {
     skep__frame frame;
     tx->lost = false;
+    tx->unread = false;
     tx->statements = 0;
     tx->codes = 0;
     tx->attempt++;
@@ -140,5 +142,7 @@ int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
         skep_rows_close(tx->open);
     if (tx->lost && rc >= 0) /* it took a failure for a success: nothing of it is there */
         rc = skep__err_install(&tx->lost_err);
+    if (tx->unread && rc >= 0)
+        rc = skep__oom();
     return rc;
 }

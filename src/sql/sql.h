@@ -91,6 +91,7 @@ struct skep__driver {
     int (*column_type)(skep__stmt *stmt, int column);
     int64_t (*column_int)(skep__stmt *stmt, int column);
     double (*column_real)(skep__stmt *stmt, int column);
+    /* A NULL `data` for what is not NULL and not empty: memory ran out. */
     skep_slice (*column_bytes)(skep__stmt *stmt, int column, skep_type as);
 
     int (*control)(skep__conn *conn, skep__control what);
@@ -150,6 +151,7 @@ struct skep_rows {
     bool used;       /* since the cache last looked for something to drop */
     int row_columns; /* of the present row; 0: there is none */
     bool ended;      /* stepping it again would start it anew */
+    bool asked;      /* `by_name` holds answers about the present run */
     skep__stmt *next_text;
     skep__stmt *newer;
     skep__stmt *older;
@@ -159,6 +161,11 @@ struct skep_rows {
     skep__stmt *open_next;
     skep__stmt **open_back;
     skep__cost cost;
+    /* Columns that were asked for by name, by the address of the name. */
+    struct {
+        const char *name;
+        int column;
+    } by_name[SKEP__SQL_NAMES];
 };
 
 int skep__conn_open(const skep__driver *driver, const skep__conn_opts *opts, skep__conn **out);

@@ -5,6 +5,7 @@
 #define SKEP__SQL_TEXT_MAX 1000000      /* bytes of one statement */
 #define SKEP__SQL_CACHE_STATEMENTS 128  /* prepared statements kept by one connection */
 #define SKEP__SQL_CACHE_BUCKETS 256     /* a power of two, for addresses and for texts */
+#define SKEP__SQL_NAMES 16              /* a power of two: column names remembered in a run */
 #define SKEP__SQL_PROGRESS_OPS 1000     /* engine steps between two looks at the deadline */
 #define SKEP__SQL_CHECKPOINT_TRIES 20   /* where another checkpoint or a commit is in the way */
 #define SKEP__SQL_DDL_MAX (1024 * 1024) /* bytes of composed SQL */

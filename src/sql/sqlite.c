@@ -187,11 +187,14 @@ static double column_real(skep__stmt *base, int column)
     return sqlite3_column_double(sqlite_stmt_of(base)->handle, column);
 }
 
+/* Reading a text adds a NUL behind it, which may move it. So a text that is read as a blob is read
+ * as text first: it then lies where it will lie, and its bytes are UTF-8 whatever the file has. */
 static skep_slice column_bytes(skep__stmt *base, int column, skep_type as)
 {
     sqlite3_stmt *handle = sqlite_stmt_of(base)->handle;
-    const void *data = as == SKEP_TEXT ? (const void *)sqlite3_column_text(handle, column)
-                                       : sqlite3_column_blob(handle, column);
+    bool blob = as == SKEP_BLOB && sqlite3_column_type(handle, column) == SQLITE_BLOB;
+    const void *data = blob ? sqlite3_column_blob(handle, column)
+                            : (const void *)sqlite3_column_text(handle, column);
     return skep_slice_of(data, (size_t)sqlite3_column_bytes(handle, column));
 }
 

@@ -191,6 +191,7 @@ void skep__stmt_return(skep__stmt *stmt)
         skep__cost_end(stmt, SKEP_OK);
     stmt->row_columns = 0;
     stmt->ended = false;
+    stmt->asked = false;
     driver->reset(stmt);
     stmt->busy = false;
     if (!stmt->cached)

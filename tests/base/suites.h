@@ -4,6 +4,7 @@
 
 #include "harness/harness.h"
 
+extern const harness_suite arena_suite;
 extern const harness_suite buf_suite;
 extern const harness_suite cancel_suite;
 extern const harness_suite codec_suite;

@@ -137,6 +137,18 @@ TEST(clocks_move_forward_and_deadlines_saturate)
     ck_assert_int_gt(skep_now_us(), parsed("2026-01-01T00:00:00Z"));
 }
 
+TEST(a_text_that_need_be_no_time_leaves_the_error_detail_alone)
+{
+    int64_t us = 42;
+    assert_fails(skep_time_parse(skep_slice_str("noon"), &us), SKEP_EINVALID);
+    uint32_t serial = skep__err_serial();
+    ck_assert(!skep__time_read(skep_slice_str("noon"), &us));
+    ck_assert_int_eq(us, 42);
+    ck_assert(skep__time_read(skep_slice_str("1970-01-01T00:00:00.000007Z"), &us));
+    ck_assert_int_eq(us, 7);
+    ck_assert_uint_eq(skep__err_serial(), serial);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(known_times_have_their_known_text),
     HARNESS_TEST(random_times_agree_with_the_c_library_and_come_back),
@@ -144,6 +156,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(every_form_of_the_standard_is_read),
     HARNESS_TEST(a_leap_second_is_the_midnight_after_it),
     HARNESS_TEST(what_is_no_time_is_refused),
+    HARNESS_TEST(a_text_that_need_be_no_time_leaves_the_error_detail_alone),
     HARNESS_TEST(clocks_move_forward_and_deadlines_saturate),
 };
 const harness_suite time_suite = HARNESS_SUITE("time", tests);

@@ -16,6 +16,7 @@ extern const harness_suite checkpoint_suite;
 extern const harness_suite hooks_suite;
 extern const harness_suite stats_suite;
 extern const harness_suite mix_suite;
+extern const harness_suite rows_suite;
 
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);

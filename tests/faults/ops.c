@@ -9,6 +9,7 @@
 
 #include "sqlite3.h"
 
+#include <skep/arena.h>
 #include <skep/sys/db_hooks.h>
 
 #include "db/db_private.h"
@@ -121,6 +122,58 @@ static int run_read(op_world *w)
         ledger_check(&w->ledger, &image, "read under fire");
     ledger_image_free(&image);
     return rc;
+}
+
+/* Texts and blobs that need memory to be read: what could not be read must not pass for empty. */
+typedef struct texts {
+    bool by_column;
+    bool collected;
+} texts;
+
+static bool right_lengths(const size_t *len)
+{
+    return len[0] == 8 && len[1] == 4 && len[2] == 8000 && len[3] == 70000;
+}
+
+static int read_texts(skep_tx *tx, void *arg)
+{
+    static const char sql[] = "SELECT 12345.75, 'abc' || 1, hex(zeroblob(4000)), zeroblob(70000)";
+    texts *t = arg;
+    skep_arena *arena = NULL;
+    skep_rows *rows = NULL;
+    skep_table table = {0};
+    SKEP__TRY(skep_query(tx, &rows, sql));
+    SKEP__TRY(skep_next(rows));
+    const size_t one[] = {skep_column_text(rows, 0).len, skep_column_text(rows, 1).len,
+                          skep_column_text(rows, 2).len, skep_column_blob(rows, 3).len};
+    t->by_column = right_lengths(one);
+    skep_rows_close(rows);
+    SKEP__TRY(skep_arena_new(0, &arena));
+    int rc = skep_query(tx, &rows, sql);
+    if (rc >= 0)
+        rc = skep_collect(rows, arena, &table);
+    if (rc >= 0) {
+        const size_t all[] = {8, table.cells[1].u.s.len, table.cells[2].u.s.len,
+                              table.cells[3].u.s.len};
+        t->collected = table.cells[0].u.r == 12345.75 && right_lengths(all);
+    }
+    skep_arena_free(arena);
+    return rc;
+}
+
+static int run_read_texts(op_world *w)
+{
+    texts t = {0};
+    int rc = skep_read(w->db, read_texts, &t);
+    ck_assert_msg(rc < 0 || (t.by_column && t.collected),
+                  "what could not be read passed for empty");
+    return rc;
+}
+
+static void before_texts(op_world *w)
+{
+    before_open(w);
+    ck_assert_int_eq(assert_ok(run_read_texts(w)), 0);
 }
 
 static int run_read_single(op_world *w)
@@ -267,6 +320,7 @@ const op op_write = {.before = before_open, .run = run_write};
 const op op_write_foreign = {.before = before_foreign, .run = run_write};
 const op op_group = {.before = before_group, .run = run_group};
 const op op_read = {.before = before_open, .run = run_read};
+const op op_read_texts = {.before = before_texts, .run = run_read_texts};
 const op op_read_single = {.before = before_open, .run = run_read_single};
 const op op_checkpoint = {.before = before_warm, .run = run_checkpoint};
 const op op_checkpoint_thread = {.before = before_threshold, .run = run_checkpoint_thread};

@@ -50,7 +50,8 @@ extern const op op_write_large;   /* more than the page cache: pages go to the W
 extern const op op_write_index;   /* its pages need more of the wal-index: -shm grows */
 extern const op op_write_foreign; /* with a rollback journal instead of a WAL */
 extern const op op_group;
-extern const op op_read; /* a snapshot; opens the reading connection too */
+extern const op op_read;       /* a snapshot; opens the reading connection too */
+extern const op op_read_texts; /* by column, and collected */
 extern const op op_read_single;
 extern const op
     op_checkpoint; /* skep_db_checkpoint_pass(), which then writes into a WAL started anew */
