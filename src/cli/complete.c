@@ -52,7 +52,11 @@ static void bash_value(cli_out *out, const cli_option *option, const char *where
         cli_printf(out, "-%c%s", option->letter, option->name != NULL ? "|" : "");
     if (option->name != NULL)
         cli_printf(out, "--%s", option->name);
-    cli_printf(out, ") mapfile -t COMPREPLY < <(%s); return ;;\n", bash_action(option->kind));
+    if (option->kind == CLI_WORDS)
+        cli_printf(out, ") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+                   option->words);
+    else
+        cli_printf(out, ") mapfile -t COMPREPLY < <(%s); return ;;\n", bash_action(option->kind));
 }
 
 static void bash_takes_value(cli_out *out, const cli_option *option, const char *where)

@@ -4,8 +4,8 @@
 int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
-        &conventions_suite, &examples_suite, &query_suite, &stats_suite, &status_suite,
-        &terminal_suite,    &tour_suite,     &write_suite, NULL,
+        &complete_suite, &conventions_suite, &examples_suite, &query_suite, &stats_suite,
+        &status_suite,   &terminal_suite,    &tour_suite,     &write_suite, NULL,
     };
     return harness_main(argc, argv, suites, NULL);
 }

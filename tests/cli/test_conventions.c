@@ -206,50 +206,6 @@ TEST(nothing_is_opened_in_the_place_of_a_closed_stdout)
     assert_json(r.out, "{\"integrity_check\": \"ok\"}");
 }
 
-/* Ask bash what the completion offers for these words, the last of which is being typed. */
-static ran complete(const char *words, int count)
-{
-    char script[1024];
-    (void)snprintf(script, sizeof(script),
-                   "source <(\"$0\" --completion bash) && COMP_WORDS=(%s) COMP_CWORD=%d && _skep"
-                   " && printf '%%s\\n' \"${COMPREPLY[@]}\"",
-                   words, count - 1);
-    return run_program("/bin/bash",
-                       (const char *const[]){"bash", "-c", script, run_skep_path(), NULL}, 0);
-}
-
-TEST(bash_completes_nouns_verbs_options_and_files)
-{
-    (void)FIXTURE("some.db", "CREATE TABLE t (a)");
-    char words[512];
-    ck_assert_str_eq(complete("skep ''", 2).out, "tour\ndb\nversion\n");
-    ck_assert_str_eq(complete("skep db ''", 3).out, "status\nstats\nquery\n");
-    ck_assert_str_eq(complete("skep --json -C / db q", 6).out, "query\n");
-    ck_assert_str_eq(complete("skep db query --wr", 4).out, "--write\n");
-    ck_assert_str_eq(complete("skep tour inv", 3).out, "inventory\n");
-    ck_assert(contains(complete("skep db status --", 4).out, "--json"));
-    ck_assert(!contains(complete("skep db status --", 4).out, "--write"));
-    ck_assert(!contains(complete("skep tour --", 3).out, "--crash-child"));
-    (void)snprintf(words, sizeof(words), "skep db status %s/so", harness_dir());
-    ck_assert(contains(complete(words, 4).out, "/some.db\n"));
-}
-
-TEST(zsh_and_fish_completions_know_every_command_and_option)
-{
-    static const char *const words[] = {"tour",  "version", "status", "query",     "param",
-                                        "write", "csv",     "source", "inventory", "json"};
-    ran zsh = SKEP("--completion", "zsh");
-    ran fish = SKEP("--completion", "fish");
-    ck_assert_int_eq(zsh.status | fish.status, 0);
-    ck_assert_int_eq(strncmp(zsh.out, "#compdef skep\n", 14), 0);
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        ck_assert(contains(zsh.out, words[i]));
-        ck_assert(contains(fish.out, words[i]));
-    }
-    ck_assert(!contains(zsh.out, "crash-child"));
-    ck_assert(!contains(fish.out, "crash-child"));
-}
-
 static const harness_test tests[] = {
     HARNESS_TEST(no_arguments_print_the_short_help_and_exit_2),
     HARNESS_TEST(a_noun_alone_shows_its_verbs_and_exits_2),
@@ -265,7 +221,5 @@ static const harness_test tests[] = {
     HARNESS_TEST(control_characters_in_a_message_are_shown_not_sent),
     HARNESS_TEST(a_result_that_cannot_be_written_is_exit_3),
     HARNESS_TEST(nothing_is_opened_in_the_place_of_a_closed_stdout),
-    HARNESS_TEST(bash_completes_nouns_verbs_options_and_files),
-    HARNESS_TEST(zsh_and_fish_completions_know_every_command_and_option),
 };
 const harness_suite conventions_suite = HARNESS_SUITE("conventions", tests);
