@@ -17,22 +17,23 @@
  * the position tells how many groups are ahead. A wrong guess costs a needless wake-up, never a
  * lost one, because the leader wakes the word of each request that it took, whichever it is.
  *
+ * Priorities. HIGH requests go first, then NORMAL ones; LOW ones form groups of their own (line.h).
+ * The guess of a word does not know who will come and overtake, which costs what wrong guesses
+ * cost.
+ *
+ * Asynchronous requests sleep on nothing. The leader that has them in its group hands them to
+ * `answered`, all at once. When one of them is first in line, the lead goes to its deputy: a thread
+ * that stands in for all of them, or the caller of a batch for the calls of that batch.
+ *
  * Spinning is left out on purpose: on few cores it starves the kernel's I/O completion work, and
  * costs more than the sleep it saves.
  */
 #include "base/queue_private.h"
 
-#include <limits.h>
 #include <sched.h>
 #include <string.h>
 
 #include "base/point.h"
-
-static void word_bump(skep__word *word)
-{
-    atomic_fetch_add(word, 1);
-    skep__word_wake(word, INT_MAX);
-}
 
 /* ---- leading ---- */
 
@@ -42,13 +43,13 @@ static void word_bump(skep__word *word)
 static void lead_gather_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
 {
     size_t need = (q->expected * 9 + 9) / 10;
-    if (q->expected > 2 && q->queued.count + 1 < need && !q->closed) {
+    if (q->expected > 2 && skep__line_mates(&q->queued) + 1 < need && !q->closed) {
         skep__mutex_unlock(&q->mutex);
         (void)sched_yield();
         skep__mutex_lock(&q->mutex);
     }
     if (q->gather_max_ns == 0 || q->expected > SKEP__QUEUE_GATHER_MOST ||
-        q->queued.count + 1 >= need || q->closed)
+        skep__line_mates(&q->queued) + 1 >= need || q->closed)
         return;
     uint64_t limit = q->commit_avg_ns / 2;
     if (limit > q->gather_max_ns)
@@ -61,6 +62,15 @@ static void lead_gather_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
     q->gather_need = 0;
 }
 
+/* Do those that queue end the gather? */
+static bool gather_full_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
+{
+    bool full = q->gather_need != 0 && skep__line_mates(&q->queued) >= q->gather_need;
+    if (full)
+        q->gather_need = 0;
+    return full;
+}
+
 static void lead_take_locked(skep__queue *q, skep__group *g, skep__req *own)
     SKEP__REQUIRES(q->mutex)
 {
@@ -71,57 +81,89 @@ static void lead_take_locked(skep__queue *q, skep__group *g, skep__req *own)
     q->group++;
     skep__req_set_state(own, SKEP__REQ_TAKEN);
     g->req[g->count++] = own;
-    if ((own->flags & SKEP__REQ_ALONE) != 0)
-        return;
-    while (q->queued.head != NULL && g->count < q->group_max) {
-        skep__req *req = q->queued.head;
-        if ((req->flags & SKEP__REQ_ALONE) != 0)
+    uint64_t latest = own->arrival;
+    while ((own->flags & SKEP__REQ_ALONE) == 0 && g->count < q->group_max) {
+        skep__req *req = skep__line_mate(&q->queued, own->priority);
+        if (req == NULL || (req->flags & SKEP__REQ_ALONE) != 0)
             break;
-        skep__req_remove(&q->queued, req);
-        g->words |= 1u << req->word;
+        skep__line_leave(&q->queued, req);
+        if (!skep__req_async(req))
+            g->words |= 1u << req->word;
+        if (latest < req->arrival)
+            latest = req->arrival;
         skep__req_set_state(req, SKEP__REQ_TAKEN);
         g->req[g->count++] = req;
     }
+    skep__line_took(&q->queued, latest);
 }
 
-/* Answer and wake the followers. A request is not to be touched after its DONE: its owner may have
- * returned, and its stack be gone. */
+/* Answer and wake the followers, and let go of those that nobody sleeps for. A request is not to be
+ * touched after its DONE: its owner may have returned, and its stack be gone. */
 static void lead_wake(skep__queue *q, skep__group *g, const skep__req *own)
 {
-    for (size_t i = 0; i < g->count; i++)
-        if (g->req[i] != own)
-            skep__req_set_state(g->req[i], SKEP__REQ_DONE);
+    skep__req *async = NULL;
+    skep__req **tail = &async;
+    for (size_t i = 0; i < g->count; i++) {
+        skep__req *req = g->req[i];
+        if (skep__req_async(req)) {
+            req->next = NULL;
+            *tail = req;
+            tail = &req->next;
+        } else if (req == own) {
+            continue;
+        }
+        skep__req_set_state(req, SKEP__REQ_DONE);
+    }
     for (uint32_t w = 0; g->words != 0; w++, g->words >>= 1)
         if ((g->words & 1) != 0)
-            word_bump(&q->words[w]);
+            skep__word_bump(&q->words[w]);
+    if (async != NULL)
+        q->ops->answered(q->ctx, async);
 }
 
-/* Give the lead to the head of the queue, or up. */
+/* Make the first in line the leader. What is to be woken for it after unlocking, or NULL. */
+static skep__word *lead_appoint_locked(skep__queue *q) SKEP__REQUIRES(q->mutex)
+{
+    skep__req *req = skep__line_first(&q->queued);
+    skep__line_leave(&q->queued, req);
+    skep__req_set_state(req, SKEP__REQ_LEAD);
+    if (!skep__req_async(req)) {
+        atomic_fetch_add(&q->words[req->word], 1);
+        return &q->words[req->word];
+    }
+    skep__word *word = req->deputy->word;
+    req->deputy->lead = req;
+    return (atomic_fetch_or(word, SKEP__WORD_LEAD) & SKEP__WORD_ASLEEP) != 0 ? word : NULL;
+}
+
+/* Give the lead to the first in line, or up. */
 static void lead_hand_on(skep__queue *q, size_t done)
 {
+    skep__word *word = NULL;
     skep__mutex_lock(&q->mutex);
-    q->expected = done + q->queued.count;
-    skep__req *head = q->queued.head;
-    skep__word *word = &q->idle_word;
-    if (head != NULL) {
-        skep__req_remove(&q->queued, head);
-        word = &q->words[head->word];
-        skep__req_set_state(head, SKEP__REQ_LEAD);
+    q->expected = done + skep__line_mates(&q->queued);
+    if (q->queued.count > 0) {
+        word = lead_appoint_locked(q);
     } else {
         q->busy = false;
+        if (q->closed) {
+            atomic_fetch_add(&q->idle_word, 1);
+            word = &q->idle_word;
+        }
     }
-    bool wake = head != NULL || q->closed;
     skep__mutex_unlock(&q->mutex);
-    if (wake)
-        word_bump(word);
+    if (word != NULL)
+        skep__word_wake(word, INT_MAX);
 }
 
 /* Called with the lock held and `busy` set for this thread; returns without it. Afterwards `own`
- * is DONE or HELD. */
+ * is DONE or HELD; if it is asynchronous, it may be gone. */
 static void lead_locked(skep__queue *q, skep__req *own) SKEP__RELEASE(q->mutex)
 {
     skep__group g;
-    if ((own->flags & SKEP__REQ_ALONE) == 0)
+    bool async = skep__req_async(own);
+    bool low = own->priority == SKEP_PRIORITY_LOW;
+    if ((own->flags & SKEP__REQ_ALONE) == 0 && !low)
         lead_gather_locked(q);
     lead_take_locked(q, &g, own);
     skep__mutex_unlock(&q->mutex);
@@ -130,49 +172,28 @@ static void lead_locked(skep__queue *q, skep__req *own) SKEP__RELEASE(q->mutex)
     skep__group_answer(q, &g);
     SKEP__POINT("queue.before_wake");
     lead_wake(q, &g, own);
-    if (skep__req_get_state(own) == SKEP__REQ_TAKEN)
+    if (!async && skep__req_get_state(own) == SKEP__REQ_TAKEN)
         skep__req_set_state(own, SKEP__REQ_DONE);
-    lead_hand_on(q, taken);
+    lead_hand_on(q, low ? 0 : taken);
 }
 
 /* ---- waiting ---- */
 
 /* The word that a request which queues now should sleep on. */
-static uint8_t word_for_locked(const skep__queue *q) SKEP__REQUIRES(q->mutex)
+static uint8_t word_for_locked(const skep__queue *q, int32_t priority) SKEP__REQUIRES(q->mutex)
 {
-    size_t ahead = q->queued.count / q->group_max;
+    const skep__line *line = &q->queued;
+    size_t like = line->of[priority].count; /* those that it may share a group with */
+    size_t before = like;
+    if (priority == SKEP_PRIORITY_NORMAL)
+        like = before += line->of[SKEP_PRIORITY_HIGH].count;
+    else if (priority == SKEP_PRIORITY_LOW)
+        before = line->count;
+    size_t ahead = before / q->group_max;
     if (ahead > SKEP__QUEUE_WORDS - 2)
         ahead = SKEP__QUEUE_WORDS - 2;
     size_t slot = (q->group + 1 + ahead) % SKEP__QUEUE_WORDS;
-    bool leads = q->queued.count % q->group_max == 0;
-    return (uint8_t)(leads ? SKEP__QUEUE_WORDS + slot : slot);
-}
-
-/* The deadline passed or the cancel was fired: leave the list that the request is in. False when
- * there is nothing to leave, and the true answer is to come. */
-static bool wait_give_up(skep__queue *q, skep__req *req)
-{
-    bool gone = true;
-    skep__mutex_lock(&q->mutex);
-    uint32_t state = skep__req_get_state(req);
-    if (state == SKEP__REQ_QUEUED)
-        skep__req_remove(&q->queued, req);
-    else if (state == SKEP__REQ_HELD)
-        skep__req_remove(&q->held, req);
-    else
-        gone = false;
-    skep__mutex_unlock(&q->mutex);
-    if (!gone)
-        return false;
-    if (state == SKEP__REQ_HELD) {
-        req->rc = SKEP__FAIL(SKEP_EUNREPLICATED, "committed here, but not acknowledged in time");
-        skep__err_outcome(SKEP_OUTCOME_COMMITTED);
-    } else {
-        req->rc = skep__req_refused(req);
-    }
-    skep__err_save(&req->err);
-    skep__req_set_state(req, SKEP__REQ_DONE);
-    return true;
+    return (uint8_t)(like % q->group_max == 0 ? SKEP__QUEUE_WORDS + slot : slot);
 }
 
 /* Sleep until the request is answered or to lead. */
@@ -191,7 +212,7 @@ static void wait_turn(skep__queue *q, skep__req *req)
             patient = false;
         if (!patient && (skep__cancel_fired(req->cancel) || skep__req_expired(req))) {
             patient = true;
-            if (wait_give_up(q, req))
+            if (skep__req_withdraw(q, req))
                 return;
             continue;
         }
@@ -224,6 +245,7 @@ void skep__queue_dispose(skep__queue *q)
 int skep__queue_submit(skep__queue *q, skep__req *req)
 {
     req->word = 0; /* for one that leads at once: it looks at its word, but never sleeps on it */
+    req->arrival = 0;
     skep__mutex_lock(&q->mutex);
     if (q->closed) {
         skep__mutex_unlock(&q->mutex);
@@ -233,16 +255,14 @@ int skep__queue_submit(skep__queue *q, skep__req *req)
         q->busy = true;
         lead_locked(q, req);
     } else {
-        req->word = word_for_locked(q);
+        req->word = word_for_locked(q, req->priority);
         skep__req_set_state(req, SKEP__REQ_QUEUED);
-        skep__req_push(&q->queued, req);
-        bool full = q->gather_need != 0 && q->queued.count >= q->gather_need;
-        if (full)
-            q->gather_need = 0;
+        skep__line_join(&q->queued, req);
+        bool full = gather_full_locked(q);
         skep__mutex_unlock(&q->mutex);
         SKEP__POINT("queue.queued");
         if (full)
-            word_bump(&q->gather_word);
+            skep__word_bump(&q->gather_word);
     }
     wait_turn(q, req);
     if (skep__req_get_state(req) == SKEP__REQ_LEAD) {
@@ -253,62 +273,45 @@ int skep__queue_submit(skep__queue *q, skep__req *req)
     return req->rc < 0 ? skep__err_install(&req->err) : req->rc;
 }
 
-void skep__queue_release(skep__queue *q, uint64_t number, int code, const char *text)
+int skep__queue_post(skep__queue *q, skep__req *first, skep__deputy *deputy)
 {
+    skep__word *word = NULL;
     skep__mutex_lock(&q->mutex);
-    if (code == SKEP_OK && number > q->released)
-        q->released = number;
-    while (q->held.head != NULL && q->held.head->number <= number) {
-        skep__req *req = q->held.head;
-        skep__req_remove(&q->held, req);
-        if (code < 0) {
-            skep_err saved;
-            skep__err_save(&saved);
-            req->rc = SKEP__FAIL(code, "%s", text != NULL ? text : "not acknowledged");
-            skep__err_outcome(SKEP_OUTCOME_COMMITTED);
-            skep__err_save(&req->err);
-            (void)skep__err_install(&saved);
-        }
-        skep__req_set_state(req, SKEP__REQ_DONE);
-    }
-    skep__mutex_unlock(&q->mutex);
-    word_bump(&q->held_word);
-}
-
-void skep__queue_close(skep__queue *q)
-{
-    skep__mutex_lock(&q->mutex);
-    q->closed = true;
-    skep__mutex_unlock(&q->mutex);
-}
-
-bool skep__queue_drain(skep__queue *q, uint64_t deadline_ns)
-{
-    for (;;) {
-        uint32_t seen = atomic_load(&q->idle_word);
-        skep__mutex_lock(&q->mutex);
-        bool idle = !q->busy && q->queued.count == 0;
+    if (q->closed) {
         skep__mutex_unlock(&q->mutex);
-        if (idle)
-            return true;
-        if (!skep__word_wait(&q->idle_word, seen, deadline_ns) && skep__now_ns() >= deadline_ns)
-            return false;
+        return SKEP__FAIL(SKEP_ECLOSED, "the database is closing");
     }
-}
-
-void skep__queue_refuse(skep__queue *q)
-{
-    skep__mutex_lock(&q->mutex);
-    uint64_t words = 0;
-    for (skep__req *req = q->queued.head; req != NULL; req = q->queued.head) {
-        skep__req_remove(&q->queued, req);
-        words |= 1ull << req->word;
-        req->rc = SKEP__FAIL(SKEP_ECLOSED, "the database closed before the call began");
-        skep__err_save(&req->err);
-        skep__req_set_state(req, SKEP__REQ_DONE);
+    for (skep__req *req = first; req != NULL;) {
+        skep__req *next = req->next;
+        req->flags |= SKEP__REQ_ASYNC;
+        req->deputy = deputy;
+        skep__req_set_state(req, SKEP__REQ_QUEUED);
+        skep__line_join(&q->queued, req);
+        req = next;
+    }
+    bool full = gather_full_locked(q);
+    if (!q->busy) {
+        q->busy = true;
+        word = lead_appoint_locked(q);
     }
     skep__mutex_unlock(&q->mutex);
-    for (uint32_t w = 0; words != 0; w++, words >>= 1)
-        if ((words & 1) != 0)
-            word_bump(&q->words[w]);
+    SKEP__POINT("queue.posted");
+    if (full)
+        skep__word_bump(&q->gather_word);
+    if (word != NULL)
+        skep__word_wake(word, INT_MAX);
+    return SKEP_OK;
+}
+
+bool skep__queue_lead(skep__queue *q, skep__deputy *deputy)
+{
+    skep__mutex_lock(&q->mutex);
+    skep__req *req = SKEP__TAKE(deputy->lead);
+    if (req == NULL) {
+        skep__mutex_unlock(&q->mutex);
+        return false;
+    }
+    atomic_fetch_and(deputy->word, ~SKEP__WORD_LEAD);
+    lead_locked(q, req);
+    return true;
 }

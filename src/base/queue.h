@@ -9,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/err.h"
+#include "base/line.h"
 #include "base/thread.h"
 
 /* Group commit by leader and followers, for anything that begins, runs, commits and rolls back.
@@ -19,13 +20,14 @@
  *
  * Threads: shared. The operations run in whichever thread leads, one group at a time; the queue's
  * lock is not held then.
+ *
+ * A request that is asynchronous has no thread that sleeps for it. It queues with the others and
+ * shares their groups; whoever leads answers it, and where it is its turn to lead a deputy does.
  */
 
 #define SKEP__QUEUE_GROUP_MAX 256 /* requests that may share one commit */
 #define SKEP__QUEUE_GATHER_MOST 4 /* larger groups form by themselves: waiting only delays them */
 #define SKEP__QUEUE_WORDS 16      /* groups ahead whose members sleep apart */
-
-typedef struct skep__req skep__req;
 
 /* What became of one request's work. */
 typedef enum skep__verdict {
@@ -52,13 +54,31 @@ typedef struct skep__group_ops {
     void (*rollback)(void *ctx);
     /* After a commit, before its callers are answered; `held` of them wait for a release. NULL. */
     void (*committed)(void *ctx, size_t kept, size_t held, uint64_t number);
+    /* `req`, one with SKEP__REQ_STAMP, stands in commit `number`, the newest. NULL if there is no
+     * such request. */
+    void (*stamp)(void *ctx, skep__req *req, uint64_t number);
+    /* Asynchronous requests, chained by `next`, have their answer, and the queue has forgotten
+     * them. In any thread that comes into the queue. NULL if there is no such request. */
+    void (*answered)(void *ctx, skep__req *first);
 } skep__group_ops;
 
 enum {
     SKEP__REQ_ALONE = 1u << 0, /* leads a group of one, in its own thread */
     SKEP__REQ_BARE = 1u << 1,  /* with ALONE: run it without begin and commit */
-    SKEP__REQ_HOLD = 1u << 2   /* answer only after skep__queue_release() of its commit */
+    SKEP__REQ_HOLD = 1u << 2,  /* answer only after skep__queue_release() of its commit */
+    SKEP__REQ_STAMP = 1u << 3, /* it wants to know its commit */
+    SKEP__REQ_ASYNC = 1u << 4  /* submitted by skep__queue_post() */
 };
+
+/* Bits of a word that a deputy sleeps on. */
+#define SKEP__WORD_LEAD (1u << 30)   /* it is to lead */
+#define SKEP__WORD_ASLEEP (1u << 31) /* it sleeps: waking it takes a system call */
+
+/* A thread that leads for asynchronous requests. */
+typedef struct skep__deputy {
+    skep__word *word;
+    skep__req *lead; /* what it is to lead, under the queue's lock */
+} skep__deputy;
 
 typedef enum skep__req_state {
     SKEP__REQ_QUEUED,
@@ -71,6 +91,7 @@ typedef enum skep__req_state {
 /* One request, on its owner's stack. Set the first part, zero the rest. */
 struct skep__req {
     uint32_t flags;
+    int32_t priority;     /* skep_priority */
     uint64_t deadline_ns; /* monotonic; 0: none */
     skep_cancel *cancel;  /* may be NULL */
 
@@ -82,15 +103,11 @@ struct skep__req {
     uint8_t progress;       /* the leader's: pending, kept or final */
     uint8_t word;           /* index of the word that its owner sleeps on */
     uint64_t number;        /* of its commit, while HELD */
+    uint64_t arrival;       /* its place in the line's order; 0: it led at once */
+    skep__deputy *deputy;   /* leads for it, if it is asynchronous */
     skep__req *next;
     skep__req *prev;
 };
-
-typedef struct skep__req_list {
-    skep__req *head;
-    skep__req *tail;
-    size_t count;
-} skep__req_list;
 
 typedef struct skep__queue {
     const skep__group_ops *ops;
@@ -100,7 +117,7 @@ typedef struct skep__queue {
     uint64_t gather_max_ns; /* longest wait for a full group; 0: never */
 
     skep__mutex mutex;
-    skep__req_list queued SKEP__GUARDED_BY(mutex);
+    skep__line queued SKEP__GUARDED_BY(mutex);
     skep__req_list held SKEP__GUARDED_BY(mutex);
     bool busy SKEP__GUARDED_BY(mutex);          /* somebody leads */
     bool closed SKEP__GUARDED_BY(mutex);        /* new requests are refused */
@@ -131,6 +148,20 @@ void skep__queue_dispose(skep__queue *q);
 /* Submit, wait, and return the answer with its detail installed. TIMEOUT and CANCELLED before the
  * request began mean that it never ran; afterwards they come from `run` itself. */
 int skep__queue_submit(skep__queue *q, skep__req *req);
+
+/* Submit asynchronous requests, chained by `next`, in this order and with one wake-up. When nobody
+ * leads `deputy` is to. The answers go to `answered`; the one failure is SKEP_ECLOSED. */
+int skep__queue_post(skep__queue *q, skep__req *first, skep__deputy *deputy);
+/* Lead, in the deputy's thread, what was handed to it; false: there was nothing. */
+bool skep__queue_lead(skep__queue *q, skep__deputy *deputy);
+/* Its cancel was fired or its time is up: answer an asynchronous request now, if it has not begun
+ * or is held. It must not be answered yet, or be kept alive by the caller until this returns. */
+void skep__queue_give_up(skep__queue *q, skep__req *req);
+/* Do that for all whose time is up. Returns the earliest deadline that is still to come, or 0. */
+uint64_t skep__queue_expire(skep__queue *q);
+
+/* The failure of a request that is not run, or not again: cancelled, or too late. */
+int skep__req_refused(const skep__req *req);
 
 /* Answer held requests of commits up to `number`: SKEP_OK keeps their own result, a negative code
  * replaces it with `text` as detail and outcome committed. */

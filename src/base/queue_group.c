@@ -12,42 +12,6 @@
 /* How far a request of the group is. */
 enum { PENDING, KEPT, FINAL };
 
-void skep__req_push(skep__req_list *list, skep__req *req)
-{
-    req->next = NULL;
-    req->prev = list->tail;
-    if (list->tail != NULL)
-        list->tail->next = req;
-    else
-        list->head = req;
-    list->tail = req;
-    list->count++;
-}
-
-void skep__req_push_head(skep__req_list *list, skep__req *req)
-{
-    req->prev = NULL;
-    req->next = list->head;
-    if (list->head != NULL)
-        list->head->prev = req;
-    else
-        list->tail = req;
-    list->head = req;
-    list->count++;
-}
-
-void skep__req_remove(skep__req_list *list, skep__req *req)
-{
-    if (req->prev != NULL)
-        req->prev->next = req->next;
-    else
-        list->head = req->next;
-    if (req->next != NULL)
-        req->next->prev = req->prev;
-    else
-        list->tail = req->prev;
-    list->count--;
-}
 int skep__req_refused(const skep__req *req)
 {
     const char *when =
@@ -101,7 +65,7 @@ static void group_put_back(skep__queue *q, skep__group *g, size_t first)
         if (g->req[i - 1]->progress != PENDING)
             continue;
         skep__req_set_state(g->req[i - 1], SKEP__REQ_QUEUED);
-        skep__req_push_head(&q->queued, g->req[i - 1]);
+        skep__line_return(&q->queued, g->req[i - 1]);
         g->req[i - 1] = NULL;
     }
     size_t count = first;
@@ -223,6 +187,21 @@ static size_t group_expire(skep__group *g)
     return n;
 }
 
+/* They stand in commit `number`. Returns all the flags that they have. */
+static uint32_t group_stamp(skep__queue *q, skep__group *g, uint64_t number)
+{
+    uint32_t flags = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        skep__req *req = g->req[i];
+        if (req->progress != KEPT)
+            continue;
+        flags |= req->flags;
+        if ((req->flags & SKEP__REQ_STAMP) != 0)
+            q->ops->stamp(q->ctx, req, number);
+    }
+    return flags;
+}
+
 static void group_commit(skep__queue *q, skep__group *g, size_t kept)
 {
     uint64_t number = 0;
@@ -240,11 +219,8 @@ static void group_commit(skep__queue *q, skep__group *g, size_t kept)
     }
     uint64_t took = skep__now_ns() - before;
     q->commit_avg_ns = q->commit_avg_ns == 0 ? took : (7 * q->commit_avg_ns + took) / 8;
-    size_t held = 0;
-    for (size_t i = 0; i < g->count; i++)
-        held += g->req[i]->progress == KEPT && (g->req[i]->flags & SKEP__REQ_HOLD) != 0;
-    if (held > 0)
-        held = group_hold(q, g, number);
+    uint32_t flags = group_stamp(q, g, number);
+    size_t held = (flags & SKEP__REQ_HOLD) != 0 ? group_hold(q, g, number) : 0;
     group_each(g, KEPT, FINAL);
     if (q->ops->committed != NULL)
         q->ops->committed(q->ctx, kept, held, number);

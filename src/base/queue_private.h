@@ -2,6 +2,8 @@
 #ifndef SKEP__BASE_QUEUE_PRIVATE_H
 #define SKEP__BASE_QUEUE_PRIVATE_H
 
+#include <limits.h>
+
 #include "base/queue.h"
 #include "base/time.h"
 
@@ -21,12 +23,20 @@ typedef struct skep__group {
  * back to the queue, or are held. */
 void skep__group_answer(skep__queue *q, skep__group *g);
 
-void skep__req_push(skep__req_list *list, skep__req *req);
-void skep__req_push_head(skep__req_list *list, skep__req *req);
-void skep__req_remove(skep__req_list *list, skep__req *req);
+static inline bool skep__req_async(const skep__req *req)
+{
+    return (req->flags & SKEP__REQ_ASYNC) != 0;
+}
 
-/* The failure of a request that is not run, or not again: cancelled, or too late. */
-int skep__req_refused(const skep__req *req);
+static inline void skep__word_bump(skep__word *word)
+{
+    atomic_fetch_add(word, 1);
+    skep__word_wake(word, INT_MAX);
+}
+
+/* Take a request whose time is up out of the list that it is in, and write its answer. False when
+ * it is in none: the true answer is to come. */
+bool skep__req_withdraw(skep__queue *q, skep__req *req);
 
 static inline uint32_t skep__req_get_state(const skep__req *req)
 {

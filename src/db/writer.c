@@ -331,6 +331,7 @@ static int write_counted(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call
     write_call call;
     call.req.flags = (opts->flags & SKEP_CALL_OWN_THREAD) != 0 ? SKEP__REQ_ALONE : 0;
     call.req.flags |= (opts->flags & SKEP_CALL_REMOTE) != 0 ? SKEP__REQ_HOLD : 0;
+    call.req.priority = opts->priority;
     call.req.deadline_ns = opts->timeout_ms > 0 ? skep__deadline_ns(opts->timeout_ms) : 0;
     call.req.cancel = opts->cancel;
     call.req.attempt = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_group.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -109,12 +110,34 @@ static void fake_committed(void *ctx, size_t kept, size_t held, uint64_t number)
     f->held += held;
 }
 
+static void fake_stamp(void *ctx, skep__req *req, uint64_t number)
+{
+    const fake *f = ctx;
+    ck_assert_uint_eq(number, f->commits);
+    ((fake_call *)(void *)req)->stamp = number;
+}
+
+static void fake_answered(void *ctx, skep__req *first)
+{
+    (void)ctx;
+    for (skep__req *next = NULL; first != NULL; first = next) {
+        next = first->next;
+        fake_call *call = (fake_call *)(void *)first;
+        call->answer = first->rc;
+        call->err = first->err;
+        atomic_store(&call->answered, 1);
+        skep__word_wake(&call->answered, INT_MAX);
+    }
+}
+
 const skep__group_ops fake_ops = {
     .begin = fake_begin,
     .run = fake_run,
     .commit = fake_commit,
     .rollback = fake_rollback,
     .committed = fake_committed,
+    .stamp = fake_stamp,
+    .answered = fake_answered,
 };
 
 void fake_init(fake *f, size_t group_max)
@@ -126,6 +149,10 @@ void fake_init(fake *f, size_t group_max)
 
 void fake_dispose(fake *f)
 {
+    atomic_store(&f->stop, true);
+    atomic_fetch_add(&f->deputy_word, 1);
+    skep__word_wake(&f->deputy_word, INT_MAX);
+    skep__thread_join(&f->thread);
     skep__queue_dispose(&f->queue);
     point_clear();
 }
@@ -155,6 +182,46 @@ void fake_start(fake *f, fake_call *call)
 void fake_join(fake_call *call)
 {
     skep__thread_join(&call->thread);
+    if (call->answer < 0)
+        ck_assert_int_eq(call->err.code, call->answer);
+}
+
+static void deputy_main(void *arg)
+{
+    fake *f = arg;
+    while (!atomic_load(&f->stop)) {
+        uint32_t seen = atomic_load(&f->deputy_word) | SKEP__WORD_ASLEEP;
+        if (skep__queue_lead(&f->queue, &f->deputy))
+            continue;
+        (void)atomic_fetch_or(&f->deputy_word, SKEP__WORD_ASLEEP);
+        (void)skep__word_wait(&f->deputy_word, seen, 0);
+        (void)atomic_fetch_and(&f->deputy_word, ~SKEP__WORD_ASLEEP);
+    }
+}
+
+void fake_post(fake *f, fake_call *calls, size_t n)
+{
+    if (!f->thread.started) {
+        f->deputy.word = &f->deputy_word;
+        assert_ok(skep__thread_start(&f->thread, "deputy", deputy_main, f));
+    }
+    for (size_t i = 0; i < n; i++) {
+        calls[i].fake = f;
+        calls[i].req.next = i + 1 < n ? &calls[i + 1].req : NULL;
+    }
+    int rc = skep__queue_post(&f->queue, &calls[0].req, &f->deputy);
+    if (rc >= 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        calls[i].answer = rc;
+        atomic_store(&calls[i].answered, 1);
+    }
+}
+
+void fake_wait(fake_call *call)
+{
+    while (atomic_load(&call->answered) == 0)
+        (void)skep__word_wait(&call->answered, 0, 0);
     if (call->answer < 0)
         ck_assert_int_eq(call->err.code, call->answer);
 }
@@ -200,6 +267,14 @@ void fake_group(fake *f, fake_call *calls, size_t n)
     for (size_t i = 0; i < n; i++)
         fake_join(&calls[i]);
     ck_assert_int_eq(blocker.answer, blocker.id);
+}
+
+uint64_t fake_commit_of(const fake *f, int id)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->ids[i] == id)
+            return f->of[i];
+    return 0;
 }
 
 size_t fake_times(const fake *f, int id)

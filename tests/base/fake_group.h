@@ -37,6 +37,8 @@ struct fake_call {
     skep_err err; /* the caller's detail, when the answer is negative */
     skep__thread thread;
     struct fake *fake;
+    uint64_t stamp;      /* number of its commit, with SKEP__REQ_STAMP */
+    skep__word answered; /* 1: it was asynchronous, and has its answer */
 };
 
 typedef struct fake {
@@ -57,6 +59,11 @@ typedef struct fake {
     uint64_t of[FAKE_KEPT_MAX]; /* and in which commit */
     size_t count;
     size_t held; /* as told to `committed` */
+
+    skep__thread thread; /* leads for what was posted */
+    skep__deputy deputy;
+    skep__word deputy_word;
+    atomic_bool stop;
     atomic_bool go;
 } fake;
 
@@ -70,6 +77,10 @@ void fake_start(fake *f, fake_call *call);
 void fake_join(fake_call *call);
 int fake_submit(fake *f, fake_call *call); /* in this thread */
 
+/* Submit `n` calls without waiting; a thread leads for them. fake_wait() waits for the answer. */
+void fake_post(fake *f, fake_call *calls, size_t n);
+void fake_wait(fake_call *call);
+
 /* Occupy the queue: `blocker` leads, and its run waits for fake_unblock(). Calls that are started
  * with fake_queue() meanwhile queue in that order. */
 void fake_block(fake *f, fake_call *blocker);
@@ -78,6 +89,8 @@ void fake_unblock(fake *f);
 /* All of it: block, queue, unblock, wait for all. The blocker is the first commit. */
 void fake_group(fake *f, fake_call *calls, size_t n);
 
+/* In which commit is it, counted from 1? 0: in none. */
+uint64_t fake_commit_of(const fake *f, int id);
 /* How often was `id` committed? */
 size_t fake_times(const fake *f, int id);
 

@@ -15,6 +15,7 @@ extern const harness_suite mem_suite;
 extern const harness_suite metrics_suite;
 extern const harness_suite queue_suite;
 extern const harness_suite queue_model_suite;
+extern const harness_suite queue_priority_suite;
 extern const harness_suite queue_wait_suite;
 extern const harness_suite setting_suite;
 extern const harness_suite settings_suite;

@@ -49,8 +49,11 @@ static void choose(rng *r, fake_call *call)
     static const fake_plan plans[] = {FAKE_KEEP, FAKE_KEEP, FAKE_KEEP,      FAKE_KEEP,
                                       FAKE_UNDO, FAKE_LOSE, FAKE_BAD_COMMIT};
     call->plan = plans[rng_below(r, sizeof(plans) / sizeof(plans[0]))];
+    call->req.priority = (int32_t)rng_below(r, SKEP__LINE_CLASSES);
     if (rng_below(r, 16) == 0)
         call->req.flags |= SKEP__REQ_ALONE;
+    if (rng_below(r, 2) == 0)
+        call->req.flags |= SKEP__REQ_STAMP;
     if (rng_below(r, 4) == 0)
         call->req.flags |= SKEP__REQ_HOLD;
     if (rng_below(r, 4) == 0)
@@ -68,7 +71,15 @@ static void one_step(model *m, rng *r, int id)
         if (rng_below(r, 2) == 0)
             skep_cancel_fire(cancel);
     }
-    (void)fake_submit(&m->f, &call);
+    if (rng_below(r, 3) != 0) {
+        (void)fake_submit(&m->f, &call);
+    } else {
+        fake_post(&m->f, &call, 1);
+        while (!skep__word_wait(&call.answered, 0, call.req.deadline_ns) &&
+               atomic_load(&call.answered) == 0)
+            skep__queue_expire(&m->f.queue);
+        fake_wait(&call);
+    }
     step *s = &m->steps[id - 1];
     s->answer = call.answer;
     s->outcome = call.answer < 0 ? call.err.outcome : SKEP_OUTCOME_NONE;
