@@ -11,8 +11,6 @@
 
 #define SKEP__THREAD_NAME_MAX 16 /* with the NUL: the kernel's own limit; longer names are cut */
 
-#define SKEP__METRICS_MAX 256 /* rows of one metrics table; more is a broken table */
-
 #define SKEP__SETTINGS_ROWS_MAX 256 /* rows of one settings table; more is a broken table */
 #define SKEP__SETTING_NAME_MAX 48   /* bytes of "section.key" in a table */
 #define SKEP__SETTING_TEXT_MAX 4096 /* bytes of one value's text */

@@ -2,25 +2,24 @@
 #ifndef SKEP__BASE_METRICS_H
 #define SKEP__BASE_METRICS_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/hist.h"
+#include "base/json.h"
 
-/* Figures about a running thing. What there is stands in a const table, indexed by an enum of the
- * room that owns it; each instance has its own values.
+/* Figures about a running thing, as Prometheus and as JSON. What there is stands in a const table
+ * of the room that owns it; the room gathers the values and hands them over row by row.
  *
- *   enum { DB_COMMITS, DB_COMMIT_TIME };
  *   static const skep__metric rows[] = {
- *       [DB_COMMITS] = {.name = "skep_db_commits_total", .help = "Commits.",
- *                       .kind = SKEP__METRIC_COUNTER},
- *       [DB_COMMIT_TIME] = {.name = "skep_db_commit_seconds", .help = "Time of one COMMIT.",
- *                           .unit = "s", .scale = 1e-9, .kind = SKEP__METRIC_HISTOGRAM},
+ *       [COMMITS] = {.name = "skep_commits_total", .help = "Commits.",
+ *                    .kind = SKEP__METRIC_COUNTER},
+ *       [COMMIT_TIME] = {.name = "skep_commit_seconds", .help = "Time of one COMMIT.",
+ *                        .divisor = 1e9, .kind = SKEP__METRIC_HISTOGRAM},
  *   };
  *
- * Threads: init and dispose one at a time, everything else shared and lock-free.
+ * Threads: a histogram may be added to meanwhile.
  */
 
 typedef enum skep__metric_kind {
@@ -32,41 +31,24 @@ typedef enum skep__metric_kind {
 typedef struct skep__metric {
     const char *name; /* as Prometheus wants it: [a-z_][a-z0-9_]* with its unit at the end */
     const char *help; /* one sentence */
-    const char *unit; /* of what is shown: "s", "bytes"; NULL for plain counts */
-    double scale;     /* shown = kept * scale; 0 means 1 */
+    double divisor;   /* shown = kept / divisor, which is rounded best; 0 means 1 */
     skep__metric_kind kind;
 } skep__metric;
 
-typedef struct skep__metrics {
-    const skep__metric *table;
-    size_t count;
-    _Atomic int64_t *numbers; /* one a row; histograms leave theirs unused */
-    skep__hist **hists;       /* NULL for counters and gauges */
-} skep__metrics;
+/* "counter", "gauge", "histogram" */
+const char *skep__metric_kind_name(skep__metric_kind kind);
 
-/* `table` is borrowed for good. At most SKEP__METRICS_MAX rows. */
-int skep__metrics_init(skep__metrics *m, const skep__metric *table, size_t count);
-void skep__metrics_dispose(skep__metrics *m);
+/* Prometheus' text format 0.0.4: HELP, TYPE and the samples. `labels` stands between the braces of
+ * each sample and is made with skep__metric_label(); NULL: none. */
+void skep__metric_text(skep__buf *out, const skep__metric *metric, const char *labels,
+                       int64_t number);
+void skep__metric_text_hist(skep__buf *out, const skep__metric *metric, const char *labels,
+                            const skep__hist *h);
+/* name="value", with a comma before it if it is not the first. */
+void skep__metric_label(skep__buf *labels, const char *name, const char *value);
 
-void skep__metrics_add(skep__metrics *m, size_t row, int64_t by);     /* counters only grow */
-void skep__metrics_set(skep__metrics *m, size_t row, int64_t to);     /* gauges */
-void skep__metrics_observe(skep__metrics *m, size_t row, uint64_t v); /* histograms */
-skep__hist *skep__metrics_hist(skep__metrics *m, size_t row);
-
-/* One row as it stands, for `for (row = 0; row < m->count; row++)`. */
-typedef struct skep__sample {
-    const skep__metric *metric;
-    int64_t number; /* counters and gauges */
-    uint64_t count; /* histograms: this and the rest, unscaled */
-    uint64_t sum;
-    uint64_t max;
-    uint64_t p50;
-    uint64_t p99;
-    uint64_t p999;
-} skep__sample;
-void skep__metrics_read(const skep__metrics *m, size_t row, skep__sample *out);
-
-/* All rows in Prometheus' text format 0.0.4. */
-int skep__metrics_text(const skep__metrics *m, skep__buf *out);
+/* "name": {"type": …, "help": …, "value": …}; of a histogram its count, sum, max and quantiles. */
+void skep__metric_json(skep__json *out, const skep__metric *metric, int64_t number);
+void skep__metric_json_hist(skep__json *out, const skep__metric *metric, const skep__hist *h);
 
 #endif

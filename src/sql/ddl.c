@@ -3,33 +3,16 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "sql/sql_limits.h"
 
-/* Length of the UTF-8 sequence at `p`, 0 if it is none: shortest form, no surrogates. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
-static bool utf8_valid(const unsigned char *p, size_t len)
+static bool utf8_valid(const char *p, size_t len)
 {
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_sequence(p + i, len - i);
+        size_t n = skep__utf8_len(p + i, len - i);
         if (n == 0)
             return false;
         i += n;
@@ -79,9 +62,8 @@ static int add_real(skep__buf *out, double r)
         return skep__buf_add_text(out, "NULL"); /* what SQLite stores for it */
     if (isinf(r))
         return skep__buf_add_text(out, r > 0 ? "9e999" : "-9e999");
-    char text[40];
-    int n = snprintf(text, sizeof(text), "%.17g", r);
-    ASSERT(n > 0);
+    char text[SKEP__REAL_TEXT_SIZE];
+    skep__real_text(r, text);
     bool looks_whole = strpbrk(text, ".e") == NULL;
     (void)skep__buf_add_text(out, text);
     return looks_whole ? skep__buf_add_text(out, ".0") : skep__buf_status(out);

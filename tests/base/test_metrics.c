@@ -4,57 +4,24 @@
 #include <signal.h>
 #include <string.h>
 
-#include "base/base_limits.h"
 #include "base/metrics.h"
-#include "harness/alloc.h"
 
-enum { COMMITS, READERS, COMMIT_TIME, GROUP, SPENT, ROWS };
-
-static const skep__metric rows[ROWS] = {
-    [COMMITS] = {.name = "skep_commits_total", .help = "Commits.", .kind = SKEP__METRIC_COUNTER},
-    [READERS] = {.name = "skep_readers", .help = "Open readers.", .kind = SKEP__METRIC_GAUGE},
-    [COMMIT_TIME] = {.name = "skep_commit_seconds",
-                     .help = "Time of a commit.",
-                     .unit = "s",
-                     .scale = 1e-9,
-                     .kind = SKEP__METRIC_HISTOGRAM},
-    [GROUP] = {.name = "skep_group_calls",
-               .help = "Calls that share a commit.",
-               .kind = SKEP__METRIC_HISTOGRAM},
-    [SPENT] = {.name = "skep_spent_seconds_total",
-               .help = "Time spent.",
-               .unit = "s",
-               .scale = 1e-9,
-               .kind = SKEP__METRIC_COUNTER},
-};
-
-TEST(values_are_kept_by_row)
-{
-    skep__metrics m;
-    skep__sample s;
-    assert_ok(skep__metrics_init(&m, rows, ROWS));
-    skep__metrics_add(&m, COMMITS, 2);
-    skep__metrics_add(&m, COMMITS, 3);
-    skep__metrics_set(&m, READERS, 7);
-    skep__metrics_add(&m, READERS, -3);
-    for (uint64_t i = 1; i <= 10; i++)
-        skep__metrics_observe(&m, GROUP, i);
-
-    skep__metrics_read(&m, COMMITS, &s);
-    ck_assert_int_eq(s.number, 5);
-    ck_assert_str_eq(s.metric->name, "skep_commits_total");
-    skep__metrics_read(&m, READERS, &s);
-    ck_assert_int_eq(s.number, 4);
-    skep__metrics_read(&m, GROUP, &s);
-    ck_assert_uint_eq(s.count, 10);
-    ck_assert_uint_eq(s.sum, 55);
-    ck_assert_uint_eq(s.max, 10);
-    ck_assert_uint_eq(s.p50, 5);
-    ck_assert_uint_eq(s.p99, 10);
-    ck_assert_uint_eq(skep__hist_count(skep__metrics_hist(&m, COMMIT_TIME)), 0);
-    skep__metrics_dispose(&m);
-    skep__metrics_dispose(&m);
-}
+static const skep__metric commits = {
+    .name = "skep_commits_total", .help = "Commits.", .kind = SKEP__METRIC_COUNTER};
+static const skep__metric readers = {
+    .name = "skep_readers", .help = "Open readers.", .kind = SKEP__METRIC_GAUGE};
+static const skep__metric spent = {.name = "skep_spent_seconds_total",
+                                   .help = "Time spent.",
+                                   .divisor = 1e9,
+                                   .kind = SKEP__METRIC_COUNTER};
+static const skep__metric group = {.name = "skep_group_calls",
+                                   .help = "Calls that share a commit.",
+                                   .kind = SKEP__METRIC_HISTOGRAM};
+static const skep__metric commit_time = {.name = "skep_commit_seconds",
+                                         .help = "Time of a commit.",
+                                         .divisor = 1e9,
+                                         .kind = SKEP__METRIC_HISTOGRAM};
+static skep__hist h;
 
 static bool has_line(const char *text, const char *line)
 {
@@ -62,95 +29,110 @@ static bool has_line(const char *text, const char *line)
     return at != NULL && (at == text || at[-1] == '\n') && at[strlen(line)] == '\n';
 }
 
-TEST(the_text_is_what_prometheus_reads)
+static void assert_lines(const skep__buf *b, const char *const *lines)
 {
-    skep__metrics m;
-    skep__buf b = SKEP__BUF_INIT(100000);
-    assert_ok(skep__metrics_init(&m, rows, ROWS));
-    skep__metrics_add(&m, COMMITS, INT64_MAX);
-    skep__metrics_set(&m, READERS, -4);
-    skep__metrics_add(&m, SPENT, 1500000000);
-    skep__metrics_observe(&m, GROUP, 3);
-    skep__metrics_observe(&m, GROUP, 4);
-    skep__metrics_observe(&m, GROUP, 200);
-    skep__metrics_observe(&m, COMMIT_TIME, 1000000);
-    assert_ok(skep__metrics_text(&m, &b));
-    const char *text = skep__buf_text(&b);
+    assert_ok(skep__buf_status(b));
+    for (; *lines != NULL; lines++)
+        ck_assert_msg(has_line(skep__buf_text(b), *lines), "no line '%s' in:\n%s", *lines,
+                      skep__buf_text(b));
+}
+
+TEST(numbers_keep_their_digits_or_are_scaled)
+{
     static const char *const lines[] = {
         "# HELP skep_commits_total Commits.",
         "# TYPE skep_commits_total counter",
         "skep_commits_total 9223372036854775807",
         "# TYPE skep_readers gauge",
-        "skep_readers -4",
+        "skep_readers{db=\"a\"} -4",
         "skep_spent_seconds_total 1.5",
+        NULL,
+    };
+    skep__buf b = SKEP__BUF_INIT(10000);
+    skep__metric_text(&b, &commits, NULL, INT64_MAX);
+    skep__metric_text(&b, &readers, "db=\"a\"", -4);
+    skep__metric_text(&b, &spent, "", 1500000000);
+    assert_lines(&b, lines);
+    skep__buf_dispose(&b);
+}
+
+TEST(a_histogram_has_the_same_buckets_at_all_times)
+{
+    static const char *const lines[] = {
         "# TYPE skep_group_calls histogram",
-        "skep_group_calls_bucket{le=\"3\"} 1",
-        "skep_group_calls_bucket{le=\"15\"} 2",
-        "skep_group_calls_bucket{le=\"255\"} 3",
-        "skep_group_calls_bucket{le=\"+Inf\"} 3",
-        "skep_group_calls_sum 207",
-        "skep_group_calls_count 3",
+        "skep_group_calls_bucket{db=\"a\",le=\"3\"} 1",
+        "skep_group_calls_bucket{db=\"a\",le=\"15\"} 2",
+        "skep_group_calls_bucket{db=\"a\",le=\"255\"} 3",
+        "skep_group_calls_bucket{db=\"a\",le=\"+Inf\"} 3",
+        "skep_group_calls_sum{db=\"a\"} 207",
+        "skep_group_calls_count{db=\"a\"} 3",
+        NULL,
+    };
+    skep__buf b = SKEP__BUF_INIT(10000);
+    skep__hist_add(&h, 3);
+    skep__hist_add(&h, 4);
+    skep__hist_add(&h, 200);
+    skep__metric_text_hist(&b, &group, "db=\"a\"", &h);
+    assert_lines(&b, lines);
+    skep__buf_dispose(&b);
+}
+
+TEST(the_times_of_a_histogram_are_in_seconds)
+{
+    static const char *const lines[] = {
         "skep_commit_seconds_bucket{le=\"0.000262143\"} 0",
         "skep_commit_seconds_bucket{le=\"0.001048575\"} 1",
         "skep_commit_seconds_sum 0.001",
+        NULL,
     };
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-        ck_assert_msg(has_line(text, lines[i]), "no line '%s' in:\n%s", lines[i], text);
+    skep__buf b = SKEP__BUF_INIT(10000);
+    skep__hist_add(&h, 1000000);
+    skep__metric_text_hist(&b, &commit_time, NULL, &h);
+    assert_lines(&b, lines);
     skep__buf_dispose(&b);
-    skep__metrics_dispose(&m);
 }
 
-TEST(a_text_that_does_not_fit_is_refused)
+TEST(a_label_is_escaped)
 {
-    skep__metrics m;
-    skep__buf b = SKEP__BUF_INIT(100);
-    assert_ok(skep__metrics_init(&m, rows, ROWS));
-    assert_fails(skep__metrics_text(&m, &b), SKEP_ELIMIT);
+    skep__buf b = SKEP__BUF_INIT(1000);
+    skep__metric_label(&b, "db", "/a \"b\"\\c\nd\xff");
+    skep__metric_label(&b, "k", "");
+    ck_assert_str_eq(skep__buf_text(&b), "db=\"/a \\\"b\\\"\\\\c\\nd\xef\xbf\xbd\",k=\"\"");
     skep__buf_dispose(&b);
-    skep__metrics_dispose(&m);
 }
 
-TEST(a_metrics_table_with_too_many_rows_ends_the_process)
+TEST(as_json_a_metric_is_an_object_by_its_name)
 {
-    static skep__metric many[SKEP__METRICS_MAX + 1];
-    skep__metrics m;
-    assert_ok(skep__metrics_init(&m, many, SKEP__METRICS_MAX));
-    skep__metrics_dispose(&m);
-    (void)skep__metrics_init(&m, many, SKEP__METRICS_MAX + 1);
+    skep__buf b = SKEP__BUF_INIT(10000);
+    skep__json j = SKEP__JSON_INIT(&b);
+    skep__hist_add(&h, 5);
+    skep__json_object(&j, NULL);
+    skep__metric_json(&j, &readers, -4);
+    skep__metric_json(&j, &spent, 1500000000);
+    skep__metric_json_hist(&j, &group, &h);
+    skep__json_end(&j);
+    ck_assert_str_eq(
+        skep__buf_text(&b),
+        "{\"skep_readers\":{\"type\":\"gauge\",\"help\":\"Open readers.\",\"value\":-4},"
+        "\"skep_spent_seconds_total\":{\"type\":\"counter\",\"help\":\"Time "
+        "spent.\",\"value\":1.5},"
+        "\"skep_group_calls\":{\"type\":\"histogram\",\"help\":\"Calls that share a commit.\","
+        "\"count\":1,\"sum\":5,\"max\":5,\"p50\":5,\"p99\":5,\"p999\":5}}");
+    skep__buf_dispose(&b);
 }
 
 TEST(the_wrong_kind_of_row_ends_the_process)
 {
-    skep__metrics m;
-    assert_ok(skep__metrics_init(&m, rows, ROWS));
-    skep__metrics_observe(&m, COMMITS, 1);
-}
-
-static int make(void *ctx)
-{
-    (void)ctx;
-    skep__metrics m;
-    int rc = skep__metrics_init(&m, rows, ROWS);
-    if (rc >= 0)
-        skep__metrics_dispose(&m);
-    return rc;
-}
-
-TEST(metrics_without_memory_leave_nothing_behind)
-{
-    static const sweep s = {.run = make};
-    alloc_install();
-    sweep_result r = alloc_sweep(&s);
-    ck_assert_uint_eq(r.points, 4);
-    ck_assert_uint_eq(r.failed, r.hit);
+    skep__buf b = SKEP__BUF_INIT(1000);
+    skep__metric_text(&b, &group, NULL, 1);
 }
 
 static const harness_test tests[] = {
-    HARNESS_TEST(values_are_kept_by_row),
-    HARNESS_TEST(the_text_is_what_prometheus_reads),
-    HARNESS_TEST(a_text_that_does_not_fit_is_refused),
-    HARNESS_TEST_SIGNAL(a_metrics_table_with_too_many_rows_ends_the_process, SIGABRT),
+    HARNESS_TEST(numbers_keep_their_digits_or_are_scaled),
+    HARNESS_TEST(a_histogram_has_the_same_buckets_at_all_times),
+    HARNESS_TEST(the_times_of_a_histogram_are_in_seconds),
+    HARNESS_TEST(a_label_is_escaped),
+    HARNESS_TEST(as_json_a_metric_is_an_object_by_its_name),
     HARNESS_TEST_SIGNAL(the_wrong_kind_of_row_ends_the_process, SIGABRT),
-    HARNESS_TEST(metrics_without_memory_leave_nothing_behind),
 };
 const harness_suite metrics_suite = HARNESS_SUITE("metrics", tests);
