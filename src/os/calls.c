@@ -12,6 +12,12 @@ static int kernel_open(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
+static int kernel_lock(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 const skep__os_calls skep__os_kernel = {
     .open = kernel_open,
     .read = read,
@@ -24,6 +30,8 @@ const skep__os_calls skep__os_kernel = {
     .realpath = realpath,
     .rename = rename,
     .unlink = unlink,
+    .fchmod = fchmod,
+    .lock = kernel_lock,
 };
 
 #ifdef SKEP_TEST_BUILD

@@ -22,6 +22,8 @@ typedef struct skep__os_calls {
     char *(*realpath)(const char *path, char *out);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
+    int (*fchmod)(int fd, mode_t mode);
+    int (*lock)(int fd); /* the whole file, for this open file description alone; never waits */
 } skep__os_calls;
 
 extern const skep__os_calls skep__os_kernel; /* the calls themselves */

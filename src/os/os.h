@@ -56,4 +56,12 @@ int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len,
  * the directory's sync (outcome unknown) may leave either. */
 int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
 
+/* Take the lock that is the file at `path`, which is made (0600 whatever the umask) if it is not
+ * there: 1 and a descriptor in `*fd`, 0 if somebody else has it, in this process or another. It is
+ * let go when the process ends, however that happens; a child that was forked meanwhile keeps it
+ * until it ends or executes a program. */
+int skep__os_lock(const char *path, int *fd) SKEP_CHECK;
+/* Remove the file, then let the lock go. `*fd` becomes -1; nothing is done if it is. */
+void skep__os_unlock(const char *path, int *fd);
+
 #endif

@@ -8,4 +8,8 @@
  * each time would otherwise hold a thread for ever. */
 #define SKEP__EINTR_MAX 1000
 
+/* A lock file that was removed between opening and locking is made anew so often, then taken for
+ * busy: others come and go at such a rate that a later try is better. */
+#define SKEP__LOCK_TRIES 8
+
 #endif

@@ -138,6 +138,16 @@ static int os_unlink(const char *path)
     return strikes(SYS_NAME) == FAIL_IT ? -1 : below->unlink(path);
 }
 
+static int os_fchmod(int fd, mode_t mode)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->fchmod(fd, mode);
+}
+
+static int os_lock(int fd)
+{
+    return strikes(SYS_LOCK) == FAIL_IT ? -1 : below->lock(fd);
+}
+
 static void install_os(void)
 {
     static const skep__os_calls calls = {
@@ -152,6 +162,8 @@ static void install_os(void)
         .realpath = os_realpath,
         .rename = os_rename,
         .unlink = os_unlink,
+        .fchmod = os_fchmod,
+        .lock = os_lock,
     };
     below = skep__os();
     skep__os_set_calls(&calls);

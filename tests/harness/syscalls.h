@@ -15,10 +15,10 @@ enum {
     SYS_WRITE = 1u << 2, /* write, pwrite */
     SYS_SYNC = 1u << 3,  /* fsync: os only */
     SYS_STAT = 1u << 4,  /* stat, fstat, lstat, access, readlink, realpath, statvfs */
-    SYS_LOCK = 1u << 5,  /* fcntl: SQLite only */
+    SYS_LOCK = 1u << 5,  /* fcntl */
     SYS_MAP = 1u << 6,   /* mmap: SQLite only (the wal-index) */
     SYS_SIZE = 1u << 7,  /* ftruncate: SQLite only */
-    SYS_NAME = 1u << 8,  /* rename, unlink */
+    SYS_NAME = 1u << 8,  /* rename, unlink, fchmod */
     SYS_CLOSE = 1u << 9, /* close: os only */
     SYS_ALL = (1u << 10) - 1
 };

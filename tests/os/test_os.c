@@ -348,6 +348,109 @@ TEST(a_replacement_stands_a_power_cut_at_each_sync)
     }
 }
 
+/* ---- the lock file ---- */
+
+TEST(a_lock_is_had_by_one_and_gone_with_its_file)
+{
+    const char *path = harness_path("lock");
+    int first = -1;
+    int second = -1;
+    mode_t before = umask(0777);
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &first)), 1);
+    (void)umask(before);
+    skep__file_info info;
+    assert_ok(skep__os_stat(path, &info));
+    ck_assert_uint_eq(info.mode, 0600);
+    /* In the same process too. */
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &second)), 0);
+    ck_assert_int_eq(second, -1);
+    skep__os_unlock(path, &first);
+    ck_assert_int_eq(first, -1);
+    ck_assert(!harness_exists(path));
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &second)), 1);
+    skep__os_unlock(path, &second);
+    skep__os_unlock(path, &second); /* nothing to do */
+}
+
+TEST(a_lock_that_others_left_behind_can_be_taken)
+{
+    const char *path = harness_path("lock");
+    int fd = -1;
+    harness_write_file(path, "", 0);
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &fd)), 1);
+    skep__file_info info;
+    assert_ok(skep__os_stat(path, &info));
+    ck_assert_uint_eq(info.mode, 0600);
+    skep__os_unlock(path, &fd);
+}
+
+TEST(what_is_no_plain_file_is_no_lock)
+{
+    int fd = -1;
+    ck_assert_int_eq(mkfifo(harness_path("fifo"), 0600), 0);
+    assert_fails(skep__os_lock(harness_path("fifo"), &fd), SKEP_EINVALID);
+    ck_assert_int_eq(symlink("elsewhere", harness_path("link")), 0);
+    ck_assert_int_lt(skep__os_lock(harness_path("link"), &fd), 0);
+    ck_assert(!harness_exists(harness_path("elsewhere")));
+    ck_assert_int_lt(skep__os_lock(harness_dir(), &fd), 0);
+    assert_fails(skep__os_lock(harness_path("no/lock"), &fd), SKEP_ENOTFOUND);
+    ck_assert_int_eq(fd, -1);
+}
+
+static const skep__os_calls *kernel = &skep__os_kernel;
+static _Atomic int removals;
+
+/* The holder removes the file and lets go between our open and our lock. */
+static int lock_after_removal(int fd)
+{
+    if (removals > 0) {
+        removals--;
+        ck_assert_int_eq(unlink(harness_path("lock")), 0);
+    }
+    return kernel->lock(fd);
+}
+
+TEST(a_lock_on_a_file_that_was_removed_does_not_count)
+{
+    const char *path = harness_path("lock");
+    skep__os_calls calls = skep__os_kernel;
+    calls.lock = lock_after_removal;
+    skep__os_set_calls(&calls);
+    int fd = -1;
+    int other = -1;
+    removals = 3;
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &fd)), 1);
+    ck_assert(harness_exists(path));
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &other)), 0);
+    skep__os_unlock(path, &fd);
+    removals = SKEP__LOCK_TRIES; /* for ever: it is taken for busy */
+    ck_assert_int_eq(assert_ok(skep__os_lock(path, &fd)), 0);
+    ck_assert_int_eq(fd, -1);
+    skep__os_set_calls(NULL);
+}
+
+static int lock_and_unlock(void *ctx)
+{
+    int fd = -1;
+    (void)ctx;
+    SKEP__TRY(skep__os_lock(harness_path("lock"), &fd));
+    skep__os_unlock(harness_path("lock"), &fd);
+    return SKEP_OK;
+}
+
+TEST(every_system_call_of_locking_can_fail)
+{
+    sys_install_os();
+    const sweep s = {.run = lock_and_unlock, .codes = io_codes};
+    const unsigned counted = SYS_ALL & ~(unsigned)(SYS_CLOSE | SYS_NAME);
+    ck_assert_uint_gt(sys_sweep(&s, &(sys_fault){.calls = counted, .err = EIO}).failed, 3);
+    const sweep again = {.run = lock_and_unlock};
+    sweep_result r =
+        sys_sweep(&again, &(sys_fault){.calls = SYS_OPEN | SYS_LOCK, .how = SYS_EINTR});
+    ck_assert_uint_eq(r.failed, 0);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(stat_tells_type_size_mode_and_time),
     HARNESS_TEST(stat_tells_what_is_no_plain_file),
@@ -367,6 +470,11 @@ static const harness_test tests[] = {
     HARNESS_TEST(memory_may_run_out_while_reading),
     HARNESS_TEST(a_failed_directory_sync_leaves_the_outcome_open),
     HARNESS_TEST(a_replacement_stands_a_power_cut_at_each_sync),
+    HARNESS_TEST(a_lock_is_had_by_one_and_gone_with_its_file),
+    HARNESS_TEST(a_lock_that_others_left_behind_can_be_taken),
+    HARNESS_TEST(what_is_no_plain_file_is_no_lock),
+    HARNESS_TEST(a_lock_on_a_file_that_was_removed_does_not_count),
+    HARNESS_TEST(every_system_call_of_locking_can_fail),
 };
 
 int main(int argc, char **argv)
