@@ -39,7 +39,7 @@ static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
     if (c->conn->sync_failed)
         return SKEP__FAIL(SKEP_EPOISONED, "the sync of an earlier checkpoint of %s failed",
                           db->path);
-    int rc = c->conn->driver->checkpoint(c->conn, pages, left);
+    int rc = c->conn->driver->checkpoint(c->conn, SKEP__CHECKPOINT_PASSIVE, pages, left);
     atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
     return rc < 0 ? pass_failed_locked(db, rc) : rc;
 }

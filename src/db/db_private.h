@@ -118,8 +118,9 @@ struct skep_db {
     /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever
      * leaves knows without a second look whether somebody waits for it. */
     _Atomic uint32_t refs;
-    _Atomic uint32_t closing; /* new calls are refused */
-    _Atomic uint32_t abort;   /* running SQL is ended */
+    _Atomic uint32_t closing;   /* new calls are refused */
+    _Atomic uint32_t abort;     /* running SQL is ended */
+    _Atomic uint32_t corrupted; /* damage was met */
 
     /* The writer: only whoever leads the queue touches it. */
     skep__queue queue;
@@ -175,7 +176,7 @@ int skep__db_explain_file(const skep_db *db, int rc);
 /* Size of the database file with `suffix` ("", "-wal"); -1 if there is none. */
 int64_t skep__db_file_bytes(const skep_db *db, const char *suffix);
 
-int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out);
+int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out);
 
 /* A sync failed: refuse writes from now on. Uses this thread's error detail as the cause, and
  * changes it to SKEP_EPOISONED with outcome unknown. */

@@ -9,7 +9,7 @@
 #include "db/db_private.h"
 #include "os/os.h"
 
-int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out)
+int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out)
 {
     SKEP__TRY(skep__db_check_same_file(db));
     skep__conn_opts opts = {
@@ -23,6 +23,8 @@ int skep__db_open_conn(const skep_db *db, skep__conn_role role, skep__conn **out
         .busy_timeout_ms = db->opts.busy_timeout_ms,
         .cache_bytes = db->cache_share,
         .costs = db->costs,
+        .corrupted = &db->corrupted,
+        .incremental = db->created && db->opts.auto_vacuum == SKEP_VACUUM_INCREMENTAL,
     };
     return skep__conn_open(&skep__sqlite_driver, &opts, out);
 }

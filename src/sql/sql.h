@@ -32,6 +32,8 @@ typedef struct skep__limit {
     /* Since call_begin(), counted from the first look at the clock; 0: as long as it takes. */
     uint64_t budget_ns;
     const char *budget_name; /* the setting or option that it comes from, for the error text */
+    void (*look)(void *ctx); /* called whenever the rest is looked at; may be NULL */
+    void *look_ctx;
 } skep__limit;
 
 /* Who the connection is for. */
@@ -51,8 +53,17 @@ typedef struct skep__conn_opts {
     skep_sync synchronous;
     int64_t busy_timeout_ms;
     uint64_t cache_bytes;
-    skep__costs *costs; /* borrowed; NULL: nobody counts */
+    skep__costs *costs;          /* borrowed; NULL: nobody counts */
+    bool incremental;            /* a new file gives free pages back in steps */
+    _Atomic uint32_t *corrupted; /* set when damage is met; may be NULL */
 } skep__conn_opts;
+
+/* How far a checkpoint goes. None of them waits. */
+typedef enum skep__checkpoint_mode {
+    SKEP__CHECKPOINT_LOOK,    /* only count the pages */
+    SKEP__CHECKPOINT_PASSIVE, /* as far as readers let it */
+    SKEP__CHECKPOINT_TRUNCATE /* all, and cut the -wal: SKEP_EBUSY where somebody is in the way */
+} skep__checkpoint_mode;
 
 /* Transaction control, prepared once. */
 typedef enum skep__control {
@@ -70,9 +81,12 @@ typedef struct skep__conn_info {
     uint32_t page_size;
     uint64_t pages;
     uint64_t free_pages;
+    bool incremental; /* free pages can be given back in steps */
     char journal_mode[16];
     char synchronous[16];
 } skep__conn_info;
+
+typedef int skep__row_fn(void *ctx, const char *const *columns, int n);
 
 struct skep__driver {
     const char *name;
@@ -105,10 +119,15 @@ struct skep__driver {
     int64_t (*changes)(
         skep__conn *conn); /* of the last statement that changed rows, in this call */
     int64_t (*last_rowid)(skep__conn *conn);
-    /* One PASSIVE pass: pages in the WAL, and of these not yet in the database. */
-    int (*checkpoint)(skep__conn *conn, uint64_t *pages, uint64_t *left);
+    /* One pass: pages in the WAL, and of these not yet in the database. */
+    int (*checkpoint)(skep__conn *conn, skep__checkpoint_mode mode, uint64_t *pages,
+                      uint64_t *left);
     uint64_t (*wal_pages)(const skep__conn *conn); /* after the last commit of this connection */
     int (*info)(skep__conn *conn, skep__conn_info *out);
+    /* One statement of ours, past what callers are refused. `row` (may be NULL) gets each row: its
+     * columns as text, NULL for NULL; a negative return ends the statement and passes through. */
+    int (*execute)(skep__conn *conn, const char *sql, skep__row_fn *row, void *ctx);
+    uint64_t (*pages_read)(skep__conn *conn); /* from the file, since it was opened */
 };
 typedef struct skep__driver skep__driver;
 
@@ -138,6 +157,8 @@ struct skep__conn {
     /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit,
      * which overwrites them, would bring it back. */
     bool commit_unsure;
+    bool recovered;              /* opening it found a WAL or a journal to recover from */
+    _Atomic uint32_t *corrupted; /* of its options */
 };
 
 /* First member of every driver's statement. */

@@ -292,8 +292,11 @@ static int64_t last_rowid(skep__conn *base)
 
 /* ---- files ---- */
 
-static int checkpoint(skep__conn *base, uint64_t *pages, uint64_t *left)
+static int checkpoint(skep__conn *base, skep__checkpoint_mode mode, uint64_t *pages, uint64_t *left)
 {
+    static const int modes[] = {[SKEP__CHECKPOINT_LOOK] = SQLITE_CHECKPOINT_NOOP,
+                                [SKEP__CHECKPOINT_PASSIVE] = SQLITE_CHECKPOINT_PASSIVE,
+                                [SKEP__CHECKPOINT_TRUNCATE] = SQLITE_CHECKPOINT_TRUNCATE};
     sqlite_conn *conn = sqlite_of(base);
     int log = 0;
     int done = 0;
@@ -303,8 +306,7 @@ static int checkpoint(skep__conn *base, uint64_t *pages, uint64_t *left)
     for (int i = 0; i < SKEP__SQL_CHECKPOINT_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
         if (i > 0)
             (void)sched_yield();
-        rc =
-            sqlite3_wal_checkpoint_v2(conn->handle, "main", SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+        rc = sqlite3_wal_checkpoint_v2(conn->handle, "main", modes[mode], &log, &done);
     }
     if (rc != SQLITE_OK)
         return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
@@ -355,14 +357,59 @@ static int info(skep__conn *base, skep__conn_info *out)
     sqlite_conn *conn = sqlite_of(base);
     uint64_t page_size = 0;
     uint64_t level = 0;
+    uint64_t vacuum = 0;
     SKEP__TRY(ask_number(conn, "PRAGMA page_size", &page_size));
     SKEP__TRY(ask_number(conn, "PRAGMA page_count", &out->pages));
     SKEP__TRY(ask_number(conn, "PRAGMA freelist_count", &out->free_pages));
     SKEP__TRY(ask(conn, "PRAGMA journal_mode", out->journal_mode, sizeof(out->journal_mode)));
     SKEP__TRY(ask_number(conn, "PRAGMA synchronous", &level));
+    SKEP__TRY(ask_number(conn, "PRAGMA auto_vacuum", &vacuum));
     out->page_size = (uint32_t)page_size;
+    out->incremental = vacuum == 2;
     (void)snprintf(out->synchronous, sizeof(out->synchronous), "%s", levels[level & 3]);
     return SKEP_OK;
+}
+
+static int give_rows(sqlite_conn *conn, sqlite3_stmt *stmt, skep__row_fn *row, void *ctx)
+{
+    const char *columns[SKEP__SQL_ROW_COLUMNS];
+    int n = sqlite3_column_count(stmt);
+    if (n > SKEP__SQL_ROW_COLUMNS)
+        n = SKEP__SQL_ROW_COLUMNS;
+    for (;;) {
+        int rc = sqlite3_step(stmt);
+        if (rc == SQLITE_DONE)
+            return SKEP_OK;
+        if (rc != SQLITE_ROW)
+            return skep__sqlite_fail(conn, rc, "running", sqlite3_sql(stmt));
+        for (int i = 0; i < n; i++)
+            columns[i] = (const char *)sqlite3_column_text(stmt, i);
+        if (row != NULL)
+            SKEP__TRY(row(ctx, columns, n));
+    }
+}
+
+static int execute(skep__conn *base, const char *sql, skep__row_fn *row, void *ctx)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    sqlite3_stmt *stmt = NULL;
+    conn->own = true;
+    conn->yields = true;
+    int rc = sqlite3_prepare_v2(conn->handle, sql, -1, &stmt, NULL);
+    int failed = rc == SQLITE_OK ? give_rows(conn, stmt, row, ctx)
+                                 : skep__sqlite_fail(conn, rc, "preparing", sql);
+    (void)sqlite3_finalize(stmt);
+    conn->own = false;
+    conn->yields = false;
+    return failed;
+}
+
+static uint64_t pages_read(skep__conn *base)
+{
+    int now = 0;
+    int most = 0;
+    (void)sqlite3_db_status(sqlite_of(base)->handle, SQLITE_DBSTATUS_CACHE_MISS, &now, &most, 0);
+    return now > 0 ? (uint64_t)now : 0;
 }
 
 const char *skep__sqlite_version(void)
@@ -400,4 +447,6 @@ const skep__driver skep__sqlite_driver = {
     .checkpoint = checkpoint,
     .wal_pages = wal_pages,
     .info = info,
+    .execute = execute,
+    .pages_read = pages_read,
 };

@@ -46,11 +46,22 @@ static void mem_shutdown(void *ctx)
     (void)ctx;
 }
 
+/* That it recovered something SQLite tells nobody but its log, in the thread that did it. */
+static _Thread_local uint32_t recoveries;
+
+static void on_log(void *ctx, int code, const char *text)
+{
+    (void)ctx;
+    (void)text;
+    recoveries += code == SQLITE_NOTICE_RECOVER_WAL || code == SQLITE_NOTICE_RECOVER_ROLLBACK;
+}
+
 static void configure(void)
 {
     static const sqlite3_mem_methods methods = {mem_malloc,  mem_free, mem_realloc,  mem_size,
                                                 mem_roundup, mem_init, mem_shutdown, NULL};
     (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+    (void)sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
 }
 
 void skep__sqlite_configure(void)
@@ -63,6 +74,8 @@ static bool limit_reached(const skep__limit *limit)
 {
     if (limit == NULL)
         return false;
+    if (limit->look != NULL)
+        limit->look(limit->look_ctx);
     return skep__cancel_fired(limit->cancel) ||
            (limit->abort != NULL &&
             atomic_load_explicit(limit->abort, memory_order_relaxed) != 0) ||
@@ -86,7 +99,7 @@ static bool budget_spent(sqlite_conn *conn)
 static int on_progress(void *arg)
 {
     sqlite_conn *conn = arg;
-    return !conn->own && (limit_reached(conn->base.limit) || budget_spent(conn));
+    return (!conn->own || conn->yields) && (limit_reached(conn->base.limit) || budget_spent(conn));
 }
 
 /* Only another process can make us wait here. A constant pause: growing ones starve the unlucky. */
@@ -215,6 +228,8 @@ static int set_up_flags(sqlite_conn *conn)
 
 static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
 {
+    if (opts->incremental) /* only an empty file takes it in */
+        SKEP__TRY(run(conn, "PRAGMA auto_vacuum=INCREMENTAL", NULL));
     /* First of all a read: it finds out whether the file is a database at all. */
     SKEP__TRY(run(conn, "SELECT count(*) FROM sqlite_schema", NULL));
     if (!opts->readonly && !opts->foreign && opts->role == SKEP__CONN_WRITER)
@@ -230,6 +245,10 @@ static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
     _Static_assert(SKEP__SQL_WAL_KEEP == 67108864, "the pragma below says so");
     SKEP__TRY(set_pragma(conn, "PRAGMA journal_size_limit=67108864", "PRAGMA journal_size_limit",
                          SKEP__SQL_WAL_KEEP));
+    _Static_assert(SKEP__SQL_ANALYSIS_LIMIT == 400, "the pragma below says so");
+    if (opts->role == SKEP__CONN_WRITER)
+        SKEP__TRY(set_pragma(conn, "PRAGMA analysis_limit=400", "PRAGMA analysis_limit",
+                             SKEP__SQL_ANALYSIS_LIMIT));
     if (opts->role == SKEP__CONN_READER)
         SKEP__TRY(set_pragma(conn, "PRAGMA query_only=ON", "PRAGMA query_only", 1));
     return set_cache(conn, opts->cache_bytes);
@@ -307,6 +326,8 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
     conn->base.role = opts->role;
     conn->readonly = opts->readonly;
     conn->busy_timeout_ms = opts->busy_timeout_ms;
+    conn->base.corrupted = opts->corrupted;
+    uint32_t recovered = recoveries;
     const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     if (vfs != NULL && strlen(opts->path) + SKEP__SQL_SUFFIX_MAX > (size_t)vfs->mxPathname) {
         skep__free(conn);
@@ -331,6 +352,7 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
         (void)skep__sqlite_driver.close(&conn->base);
         return skep__err_install(&err);
     }
+    conn->base.recovered = recoveries != recovered;
     *out = &conn->base;
     return SKEP_OK;
 }

@@ -11,6 +11,7 @@ typedef struct sqlite_conn {
     sqlite3 *handle;
     bool readonly;
     bool own;             /* our own control statement runs: the authorizer lets it pass */
+    bool yields;          /* and its limit may end it all the same */
     bool fk_deferred;     /* this call set PRAGMA defer_foreign_keys */
     bool rows_changed;    /* this call ran a statement that can change rows */
     char refused[96];     /* what the authorizer refused last, for the error text */

@@ -182,19 +182,97 @@ TEST(a_checkpoint_pass_tells_what_is_left)
     assert_ok(skep__conn_control(reader, SKEP__BEGIN_READ));
     ck_assert_int_eq(sql_number(reader, "SELECT count(*) FROM t"), 0);
     assert_ok(sql_run(writer, "INSERT INTO t VALUES(zeroblob(50000))"));
-    assert_ok(conn->driver->checkpoint(conn, &pages, &left));
+    assert_ok(conn->driver->checkpoint(conn, SKEP__CHECKPOINT_LOOK, &pages, &left));
+    ck_assert_uint_gt(pages, 12);
+    ck_assert_uint_eq(left, pages); /* looking copies nothing */
+    assert_ok(conn->driver->checkpoint(conn, SKEP__CHECKPOINT_PASSIVE, &pages, &left));
     ck_assert_uint_gt(pages, 12);
     ck_assert_uint_gt(left, 0); /* the reader's snapshot needs it */
     ck_assert_uint_eq(pages, writer->driver->wal_pages(writer));
+    assert_fails(conn->driver->checkpoint(conn, SKEP__CHECKPOINT_TRUNCATE, &pages, &left),
+                 SKEP_EBUSY);
     assert_ok(skep__conn_control(reader, SKEP__COMMIT));
-    assert_ok(conn->driver->checkpoint(conn, &pages, &left));
+    assert_ok(conn->driver->checkpoint(conn, SKEP__CHECKPOINT_PASSIVE, &pages, &left));
     ck_assert_uint_eq(left, 0);
+    assert_ok(conn->driver->checkpoint(conn, SKEP__CHECKPOINT_TRUNCATE, &pages, &left));
+    ck_assert_uint_eq(pages, 0);
     sql_close(reader);
     sql_close(conn);
     sql_close(writer);
 }
 
+static int note_row(void *ctx, const char *const *columns, int n)
+{
+    char *text = ctx;
+    ck_assert_int_eq(n, SKEP__SQL_ROW_COLUMNS); /* of five */
+    ck_assert_ptr_null(columns[2]);
+    (void)strcat(strcat(text, columns[0]), columns[3]);
+    return text[0] == '1' && strlen(text) > 4 ? SKEP_EUSER : SKEP_OK;
+}
+
+TEST(statements_of_ours_run_past_the_authorizer)
+{
+    skep__conn *conn = sql_open(SKEP__CONN_WRITER);
+    char text[32] = "";
+    assert_ok(conn->driver->execute(conn, "VACUUM", NULL, NULL));
+    assert_fails(sql_run(conn, "VACUUM"), SKEP_EMISUSE);
+    assert_ok(
+        conn->driver->execute(conn, "VALUES(7,0,NULL,'a',0),(8,0,NULL,'b',0)", note_row, text));
+    ck_assert_str_eq(text, "7a8b");
+    text[0] = '\0';
+    ck_assert_int_eq(
+        conn->driver->execute(conn, "VALUES(1,0,NULL,'a',0),(1,0,NULL,'b',0),(1,0,NULL,'c',0)",
+                              note_row, text),
+        SKEP_EUSER);
+    assert_fails(conn->driver->execute(conn, "no SQL", NULL, NULL), SKEP_EINVALID);
+    sql_close(conn);
+}
+
+static const _Atomic uint32_t set = 1;
+
+static void count(void *ctx)
+{
+    (*(int *)ctx)++;
+}
+
+TEST(statements_of_ours_end_at_their_limit)
+{
+    skep__conn *conn = sql_open(SKEP__CONN_WRITER);
+    int looks = 0;
+    skep__limit limit = {.abort = &set, .look = count, .look_ctx = &looks};
+    conn->limit = &limit;
+    assert_fails(conn->driver->execute(conn,
+                                       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM "
+                                       "n) SELECT count(*) FROM n",
+                                       NULL, NULL),
+                 SKEP_ECLOSED);
+    ck_assert_int_eq(looks, 1);
+    conn->limit = NULL;
+    sql_close(conn);
+}
+
+TEST(a_new_file_can_give_pages_back_in_steps)
+{
+    skep__conn_opts opts = sql_opts(SKEP__CONN_WRITER);
+    skep__conn *conn = NULL;
+    skep__conn_info info = {0};
+    opts.incremental = true;
+    assert_ok(skep__conn_open(&skep__sqlite_driver, &opts, &conn));
+    assert_ok(sql_run(conn, "CREATE TABLE t(a)"));
+    assert_ok(conn->driver->info(conn, &info));
+    ck_assert(info.incremental);
+    ck_assert(!conn->recovered);
+    sql_close(conn);
+    conn = sql_open(SKEP__CONN_WRITER);
+    assert_ok(conn->driver->info(conn, &info));
+    ck_assert(info.incremental);
+    sql_close(conn);
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(statements_of_ours_run_past_the_authorizer),
+    HARNESS_TEST(statements_of_ours_end_at_their_limit),
+    HARNESS_TEST(a_new_file_can_give_pages_back_in_steps),
     HARNESS_TEST(a_writer_has_its_pragmas_as_they_read_back),
     HARNESS_TEST(a_reader_has_its_pragmas_and_only_queries),
     HARNESS_TEST(synchronous_normal_is_set_when_asked_for),
