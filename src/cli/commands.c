@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
+#include "cli/key.h"
 
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},
@@ -27,9 +28,11 @@ static const cli_option no_options[] = {{0}};
 
 static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
 
+static const cli_option key_options[] = {CLI_KEY_OPTIONS, {0}};
 static const cli_option stats_options[] = {
     {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "Show the N largest; the others as one",
      false},
+    CLI_KEY_OPTIONS,
     {0},
 };
 
@@ -42,6 +45,7 @@ static const cli_option query_options[] = {
      false},
     {CLI_OPT_WRITE, 0, "write", NULL, CLI_NOTHING, NULL,
      "Allow the statement to change the database", false},
+    CLI_KEY_OPTIONS,
     {0},
 };
 
@@ -69,7 +73,7 @@ const cli_command cli_commands[] = {
      "Opens FILE for reading only and leaves it, and what lies beside it, as it is.",
      "skep db status app.db\n"
      "skep db status app.db --json\n",
-     "skep-db(1)", status_args, no_options, cli_db_status},
+     "skep-db(1)", status_args, key_options, cli_db_status},
     {"db", "stats", "Show what takes the space in a database",
      "Looks at every page of FILE, on one snapshot, and tells for each table and index\n"
      "how many rows it has, how many bytes it takes, which share of the file that is,\n"

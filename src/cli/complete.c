@@ -327,7 +327,7 @@ static void fish_option(cli_out *out, const cli_option *option, const char *wher
     if (option->name != NULL)
         cli_printf(out, " -l %s", option->name);
     if (option->value != NULL) {
-        cli_puts(out, " -x");
+        cli_puts(out, option->kind == CLI_FILE ? " -r" : " -x");
         fish_values(out, option->kind, option->words);
     }
     cli_puts(out, " -d ");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/open.h"
 #include "cli/param.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
@@ -156,14 +157,13 @@ static cli_exit run_query(query *q, skep_db *db)
     return closed < 0 && status == CLI_DONE ? cli_fail(q->ui) : status;
 }
 
-static cli_exit open_and_run(query *q, const char *path)
+static cli_exit open_and_run(query *q, const cli_call *call)
 {
-    skep_db_opts opts = SKEP_DB_OPTS_INIT;
     skep_db *db = NULL;
-    opts.flags = q->write ? SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST : SKEP_DB_READONLY;
-    opts.readers = 1;
-    if (skep_db_open(path, &opts, &db) < 0)
-        return cli_fail(q->ui);
+    cli_exit status = q->write ? cli_open_writing(call, call->args[0], &db)
+                               : cli_open_reading(call, call->args[0], &db);
+    if (status != CLI_DONE)
+        return status;
     if (!q->write) {
         q->out.file = stdout;
         return run_query(q, db);
@@ -174,7 +174,7 @@ static cli_exit open_and_run(query *q, const char *path)
         (void)skep_db_close(db);
         return cli_fail_errno(q->ui, why, "create", "a temporary file for the result");
     }
-    cli_exit status = run_query(q, db);
+    status = run_query(q, db);
     (void)fclose(q->out.file); /* it has no name: nothing of it stays */
     return status;
 }
@@ -189,7 +189,7 @@ cli_exit cli_db_query(const cli_call *call)
                                           : CLI_ROWS_TABLE;
     cli_exit status = cli_params_read(&q.params, call);
     if (status == CLI_DONE)
-        status = open_and_run(&q, call->args[0]);
+        status = open_and_run(&q, call);
     cli_params_dispose(&q.params);
     return status;
 }

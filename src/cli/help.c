@@ -6,6 +6,8 @@
 
 #define NAME_COLUMNS 16
 #define LABEL_MAX 64
+#define LINE_COLUMNS 80
+#define NEXT_COLUMN 11 /* where a command line goes on */
 
 static const char *bold(const cli_out *out)
 {
@@ -50,20 +52,42 @@ static void lines(cli_out *out, const char *text)
     }
 }
 
-static void command_line(cli_out *out, const cli_command *command)
+/* Add one word to a line that began at column `*column`; go on below it where it gets too long. */
+static void word(cli_out *out, const char *text, int *column)
 {
-    cli_printf(out, "skep %s", command->noun);
-    if (command->verb != NULL)
-        cli_printf(out, " %s", command->verb);
-    for (const cli_arg *arg = command->args; arg->name != NULL; arg++)
-        cli_printf(out, arg->optional ? " [%s]" : " %s", arg->name);
+    int width = (int)strlen(text);
+    if (*column + 1 + width > LINE_COLUMNS) {
+        cli_puts(out, "\n");
+        cli_pad(out, NEXT_COLUMN);
+        *column = NEXT_COLUMN - 1;
+    }
+    cli_puts(out, *column < NEXT_COLUMN ? "" : " ");
+    cli_puts(out, text);
+    *column += 1 + width;
+}
+
+static void command_line(cli_out *out, const cli_command *command, int column)
+{
+    char text[LABEL_MAX];
+    int len =
+        snprintf(text, sizeof(text), "skep %s%s%s", command->noun, command->verb != NULL ? " " : "",
+                 command->verb != NULL ? command->verb : "");
+    cli_puts(out, text);
+    column += len;
+    for (const cli_arg *arg = command->args; arg->name != NULL; arg++) {
+        (void)snprintf(text, sizeof(text), arg->optional ? "[%s]" : "%s", arg->name);
+        word(out, text, &column);
+    }
     for (const cli_option *option = command->options; option->id != 0; option++) {
         if (option->help == NULL)
             continue;
-        cli_printf(out, " [--%s%s%s]%s", option->name, option->value != NULL ? " " : "",
-                   option->value != NULL ? option->value : "", option->many ? "..." : "");
+        (void)snprintf(text, sizeof(text), "[--%s%s%s]%s", option->name,
+                       option->value != NULL ? " " : "", option->value != NULL ? option->value : "",
+                       option->many ? "..." : "");
+        word(out, text, &column);
     }
-    cli_puts(out, " [--json]\n");
+    word(out, "[--json]", &column);
+    cli_puts(out, "\n");
 }
 
 static void endings(cli_out *out)
@@ -111,7 +135,7 @@ void cli_help_program(cli_out *out)
             if (strcmp(row->noun, noun->name) != 0)
                 continue;
             cli_puts(out, "    ");
-            command_line(out, row);
+            command_line(out, row, 4);
         }
     }
     everywhere(out);
@@ -131,7 +155,7 @@ void cli_help_noun(cli_out *out, const cli_noun *noun)
 void cli_help_command(cli_out *out, const cli_command *command)
 {
     cli_puts(out, "Usage: ");
-    command_line(out, command);
+    command_line(out, command, 7);
     cli_printf(out, "\n%s.\n", command->summary);
     if (command->about != NULL)
         cli_printf(out, "\n%s\n", command->about);

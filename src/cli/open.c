@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/open.h"
 
+#include "cli/key.h"
+
 #define READING (SKEP_DB_READONLY | SKEP_DB_UNATTENDED)
 #define WRITING (SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST | SKEP_DB_UNATTENDED)
 
 static cli_exit try_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
 {
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
-    (void)call;
+    cli_keys keys;
+    cli_exit status = cli_keys_read(call, &keys);
     opts.flags = flags;
     opts.readers = 1;
-    if (skep_db_open(path, &opts, out) < 0)
+    opts.key = keys.key;
+    opts.cipher = keys.cipher;
+    if (status == CLI_DONE && skep_db_open(path, &opts, out) < 0)
         *out = NULL;
-    return CLI_DONE;
+    cli_keys_dispose(&keys);
+    return status;
 }
 
 static cli_exit open_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
