@@ -4,8 +4,17 @@
 int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
-        &complete_suite, &conventions_suite, &examples_suite, &query_suite, &stats_suite,
-        &status_suite,   &terminal_suite,    &tour_suite,     &write_suite, NULL,
+        &complete_suite,
+        &conventions_suite,
+        &examples_suite,
+        &exit_suite,
+        &query_suite,
+        &stats_suite,
+        &status_suite,
+        &terminal_suite,
+        &tour_suite,
+        &write_suite,
+        NULL,
     };
     return harness_main(argc, argv, suites, NULL);
 }
