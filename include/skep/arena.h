@@ -34,11 +34,13 @@ typedef struct skep_table {
 } skep_table;
 
 /** Take all rows that are still to come, and close `rows`, also when that fails. Text and blobs are
- *  copied: the table outlives the transaction. A transaction function resets the arena at its
- *  start, because it may run again. */
+ *  copied, with a NUL behind them: the table outlives the transaction. A transaction function
+ *  resets the arena at its start, because it may run again. SKEP_ELIMIT where the arena is full;
+ *  allow three times the size of the cells. */
 SKEP_API int skep_collect(skep_rows *rows, skep_arena *arena, skep_table *out) SKEP_CHECK;
 
-/** NULL where there is no such row or column. */
+/** Of the first column of that name; case counts. Borrowed from the arena. NULL where there is no
+ *  such row or column. */
 SKEP_API const skep_value *skep_table_at(const skep_table *table, size_t row, const char *column);
 
 #ifdef __cplusplus

@@ -46,6 +46,17 @@ TEST(the_transactions_of_the_guide_end_as_it_says)
     ck_assert(contains(r.err, "SKEP_ECANCELLED: call cancelled before the call began (none)"));
 }
 
+TEST(the_rows_of_the_guide_come_back_as_it_says)
+{
+    const char *db = harness_path("rows.db");
+    ran r = example("rows", db, NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "2026-11-21T09:27:18.000000Z  Brocken    -3.5 checked 3 bytes\n"
+                            "2026-11-21T09:28:18.000000Z  Zugspitze  -11.2 - 0 bytes\n"
+                            "Brocken  1 of mean -3.50\n"
+                            "Zugspitze 1 of mean -11.25\n");
+}
+
 TEST(the_settings_of_the_guide_take_effect)
 {
     ran r = example("settings", harness_path("set.db"), NULL);
@@ -57,6 +68,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
+    HARNESS_TEST(the_rows_of_the_guide_come_back_as_it_says),
     HARNESS_TEST(the_settings_of_the_guide_take_effect),
 };
 const harness_suite examples_suite = HARNESS_SUITE("examples", tests);

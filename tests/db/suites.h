@@ -17,6 +17,7 @@ extern const harness_suite hooks_suite;
 extern const harness_suite stats_suite;
 extern const harness_suite mix_suite;
 extern const harness_suite rows_suite;
+extern const harness_suite collect_suite;
 
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);

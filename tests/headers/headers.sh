@@ -26,6 +26,21 @@ for header in $headers; do
         failed=$((failed + 1))
     fi
 done
+# A pointer that is no text must not become a number or a boolean.
+refuses() { # COMPILER LANGUAGE STANDARD EXPRESSION
+    if echo "#include <skep/skep.h>
+        skep_value f(void *p, unsigned char *u) { (void)p; (void)u; return $4; }" |
+        "$1" -x "$2" "-std=$3" -I. -fsyntax-only - 2>/dev/null; then
+        echo "FAIL: $4 compiles as $3 with $1"
+        failed=$((failed + 1))
+    else
+        passed=$((passed + 1))
+    fi
+}
+for expression in 'SKEP_V(p)' 'SKEP_V(u)' 'SKEP_V((int *)0)'; do
+    refuses gcc c c11 "$expression"
+    refuses g++ c++ c++17 "$expression"
+done
 if command -v clang >/dev/null && command -v clang++ >/dev/null; then
     for header in $headers; do
         compiles "$header" clang c c11

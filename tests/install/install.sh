@@ -45,6 +45,13 @@ by_pkg_config() { # NAME COMPILER SOURCE
 }
 check "pkg-config: C program, shared, libskep.a and -static" by_pkg_config pc-c cc program.c
 check "pkg-config: C++ program, shared, libskep.a and -static" by_pkg_config pc-cxx c++ program.cc
+example() {
+    # shellcheck disable=SC2046 # flags are words
+    c++ -std=c++17 -Wall -Wextra -Werror "$SKEP_SOURCE_DIR/examples/rows.cc" -o "$work/rows" \
+        $(pc --cflags --libs skep) "-Wl,-rpath,$libdir" &&
+        runs "$work/rows" && "$work/rows" "$work/data/y.db" | grep -x '23 unchanged'
+}
+check "the C++ example of the guide" example
 uses_shared() { ldd "$work/pc-c" | grep -q "$libdir/libskep.so.0" &&
     ! ldd "$work/pc-c-a" | grep skep; }
 check "the shared program uses the library of the prefix, the static one none" uses_shared
