@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include "beside.h"
+
 int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
@@ -16,5 +18,6 @@ int main(int argc, char **argv)
         &write_suite,
         NULL,
     };
-    return harness_main(argc, argv, suites, NULL);
+    static const harness_role roles[] = {{"beside", beside_role}, {NULL, NULL}};
+    return harness_main(argc, argv, suites, roles);
 }

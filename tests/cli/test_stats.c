@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "beside.h"
 #include "run.h"
 #include "untouched.h"
 
@@ -174,6 +175,35 @@ TEST(names_that_would_move_the_cursor_are_shown_as_escapes)
     ck_assert_ptr_null(strchr(r.out, '\x1b'));
 }
 
+TEST(stats_beside_a_process_that_writes_are_of_one_commit)
+{
+    const char *path = harness_path("busy.db");
+    crash_child child = beside_start(path, BESIDE_WRITE);
+    for (int i = 0; i < 5; i++) {
+        json_t *stats = stats_of(path);
+        const json_t *list = json_object_get(stats, "objects");
+        json_int_t pages = number(stats, "free_pages");
+        for (size_t k = 0; k < json_array_size(list); k++)
+            pages += number(json_array_get(list, k), "pages");
+        ck_assert_int_eq(pages, number(stats, "pages"));
+        ck_assert_int_gt(number(object_named(stats, "beside"), "rows"), 0);
+        json_decref(stats);
+    }
+    beside_end(&child);
+}
+
+TEST(stats_leave_what_another_process_has_open_as_it_is)
+{
+    const char *path = harness_path("held.db");
+    crash_child child = beside_start(path, BESIDE_HOLD);
+    untouched before = untouched_take(path);
+    json_t *stats = stats_of(path);
+    ck_assert_int_eq(number(object_named(stats, "beside"), "rows"), 1);
+    untouched_check_bytes(&before);
+    beside_end(&child);
+    json_decref(stats);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(rows_are_exact_for_tables_indexes_and_without_rowid),
     HARNESS_TEST(every_page_is_accounted_for),
@@ -183,6 +213,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(bars_are_for_terminals),
     HARNESS_TEST(stats_see_what_is_only_in_the_wal_and_leave_it_there),
     HARNESS_TEST(stats_leave_a_closed_file_as_it_is),
+    HARNESS_TEST(stats_beside_a_process_that_writes_are_of_one_commit),
+    HARNESS_TEST(stats_leave_what_another_process_has_open_as_it_is),
     HARNESS_TEST(names_that_would_move_the_cursor_are_shown_as_escapes),
 };
 const harness_suite stats_suite = HARNESS_SUITE("stats", tests);

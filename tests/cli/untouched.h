@@ -23,6 +23,8 @@ typedef struct untouched {
 
 untouched untouched_take(const char *path);
 void untouched_check(const untouched *before);
+/* The same without the names: another process is at work there. */
+void untouched_check_bytes(const untouched *before);
 
 /* Stock sqlite3, as another program: run `sql` on `path`. Skips the test where it is missing. */
 ran stock_sql(const char *path, const char *sql);
