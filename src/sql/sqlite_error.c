@@ -115,6 +115,8 @@ int skep__sqlite_fail(sqlite_conn *conn, int rc, const char *what, const char *s
     if ((extended & 0xff) == SQLITE_IOERR && extended != SQLITE_IOERR_SHORT_READ &&
         skep__code_of_errno(sys_errno) == SKEP_EFULL)
         code = SKEP_EFULL;
+    if (extended == SQLITE_BUSY)
+        why = "another program or handle holds the lock of the file";
     if (code == SKEP_ECORRUPT && conn->base.corrupted != NULL)
         atomic_store(conn->base.corrupted, 1);
     if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)

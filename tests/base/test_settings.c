@@ -235,7 +235,7 @@ TEST(an_empty_file_leaves_the_defaults)
     skep__settings_dispose(&s);
 }
 
-TEST(a_mistake_in_a_file_is_told_with_its_line)
+TEST(g03_a_mistake_in_a_file_is_told_with_its_line)
 {
     refused("[db]\nreaders = 5\nraeders = 6\n", SKEP_EINVALID,
             "skep.conf:3: db.raeders is no setting; did you mean db.readers?");
@@ -252,6 +252,8 @@ TEST(a_mistake_in_a_file_is_told_with_its_line)
             "skep.conf:2: this is neither [section] nor key = value nor ; comment");
     refused("[db\n", SKEP_EINVALID,
             "skep.conf:1: this is neither [section] nor key = value nor ; comment");
+    refused("colour = red\n[db]\nreaders = ten\n", SKEP_EINVALID,
+            "skep.conf:3: db.readers is 'ten'; allowed: 1 to 1024");
     refused("path =\n", SKEP_EINVALID, "skep.conf:1: path has 0 bytes; allowed: 1 to 100");
 }
 
@@ -421,7 +423,7 @@ TEST(a_weaker_value_is_still_checked)
     skep__settings_dispose(&s);
 }
 
-TEST(the_text_of_a_secret_is_in_no_error)
+TEST(g03_the_text_of_a_secret_is_in_no_error)
 {
     static const skep__setting row = {
         .name = "key", .type = SKEP__SETTING_TEXT, .min = 44, .max = 44};
@@ -465,7 +467,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(wrong_options_change_nothing),
     HARNESS_TEST(a_file_sets_what_it_names),
     HARNESS_TEST(an_empty_file_leaves_the_defaults),
-    HARNESS_TEST(a_mistake_in_a_file_is_told_with_its_line),
+    HARNESS_TEST(g03_a_mistake_in_a_file_is_told_with_its_line),
     HARNESS_TEST(an_indented_line_is_no_continuation),
     HARNESS_TEST(zero_bytes_are_refused),
     HARNESS_TEST(a_line_can_have_its_full_length_but_no_more),
@@ -477,7 +479,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_environment_mirrors_the_names),
     HARNESS_TEST(the_stronger_origin_wins_in_any_order),
     HARNESS_TEST(a_weaker_value_is_still_checked),
-    HARNESS_TEST(the_text_of_a_secret_is_in_no_error),
+    HARNESS_TEST(g03_the_text_of_a_secret_is_in_no_error),
     HARNESS_TEST(settings_without_memory_leave_nothing_behind),
 };
 const harness_suite settings_suite = HARNESS_SUITE("settings", tests);

@@ -224,7 +224,7 @@ static int nested_fn(skep_tx *tx, void *arg)
     return 0;
 }
 
-TEST(nested_calls_are_misuse_at_once_but_another_database_is_not)
+TEST(b09_nested_calls_are_misuse_at_once_but_another_database_is_not)
 {
     skep_db *db = open_table();
     nested n = {.db = db};
@@ -429,7 +429,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(rows_of_a_lost_transaction_do_not_step_outside_of_it),
     HARNESS_TEST(attempts_are_counted_from_one),
     HARNESS_TEST(practice_reruns_count_attempts_and_leave_one_trace),
-    HARNESS_TEST(nested_calls_are_misuse_at_once_but_another_database_is_not),
+    HARNESS_TEST(b09_nested_calls_are_misuse_at_once_but_another_database_is_not),
     HARNESS_TEST(rows_left_open_are_closed_with_the_function),
     HARNESS_TEST(columns_answer_for_what_is_there_and_nothing_else),
     HARNESS_TEST(one_statement_can_be_used_inside_itself),
