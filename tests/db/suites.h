@@ -18,6 +18,7 @@ extern const harness_suite stats_suite;
 extern const harness_suite mix_suite;
 extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;
+extern const harness_suite scale_suite;
 
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);

@@ -286,6 +286,7 @@ static void in_read_only_directory(journal kind)
         refused(inside, SKEP_EDENIED);
 }
 
+/* B20: the directory, then the whole file system, is read-only. */
 TEST(a_rollback_journal_database_in_a_read_only_directory_can_be_read)
 {
     in_read_only_directory(JOURNAL_DELETE);

@@ -103,6 +103,7 @@ TEST(a_closed_database_stays_as_it_is)
     check_untouched(path, &l);
 }
 
+/* B20: -shm is missing. */
 TEST(a_wal_without_its_index_stays_as_it_is)
 {
     ledger l = {0};
