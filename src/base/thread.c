@@ -140,6 +140,14 @@ void skep__thread_join(skep__thread *t)
     t->started = false;
 }
 
+uint32_t skep__thread_id(void)
+{
+    static _Thread_local uint32_t id;
+    if (id == 0)
+        id = (uint32_t)syscall(SYS_gettid);
+    return id;
+}
+
 /* FUTEX_WAIT_BITSET is the one that takes an absolute time, on the monotonic clock. All users of a
  * word are in this process, hence the private forms. */
 bool skep__word_wait(skep__word *word, uint32_t seen, uint64_t deadline_ns)

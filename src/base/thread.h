@@ -61,6 +61,10 @@ typedef struct skep__thread {
 int skep__thread_start(skep__thread *t, const char *name, void (*fn)(void *arg), void *arg);
 void skep__thread_join(skep__thread *t); /* accepts one that was never started */
 
+/* What Linux calls this thread: what `top -H` and a debugger show. Remembered by the thread, so a
+ * child process goes on with the number that its thread had in the parent. */
+uint32_t skep__thread_id(void);
+
 /* A futex word: sleep until it is no longer what was seen. */
 typedef _Atomic uint32_t skep__word;
 

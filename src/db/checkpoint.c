@@ -124,12 +124,18 @@ static void thread_main(void *arg)
             continue;
         }
         atomic_store(&c->asleep, 0);
+        if (!skep__may_checkpoint(db, pages)) {
+            atomic_store(&c->wake_at, pages + db->opts.checkpoint_pages);
+            continue;
+        }
         int rc = SKEP_OK;
         uint64_t left = 0;
         if (checkpoint_by_owner(db, pages, &rc))
             left = atomic_load(&db->wal_pages);
         else
             rc = checkpoint(db, &left);
+        if (rc != SKEP_ECLOSED && rc != SKEP_EBUSY)
+            skep__noted(db, SKEP__NOTE_CHECKPOINT, rc);
         if (rc < 0 && rc != SKEP_ECLOSED && rc != SKEP_EBUSY)
             SKEP__EVENT(SKEP_WARNING, "db.checkpoint_failed", {"path", skep_text(db->path)},
                         {"cause", skep_text(skep_last_error()->text)});

@@ -18,4 +18,31 @@
 #define SKEP__DB_READER_WORDS 8 /* futex words that waiting readers share out */
 #define SKEP__DB_PATH_MAX 4096
 
+/* Maintenance: time between two ticks, and from the opening to the first one; a tick that is so
+ * late is told in the health. */
+#define SKEP__DB_TICK_NS SKEP__NS_PER_S
+#define SKEP__DB_FIRST_TICK_NS (10 * SKEP__NS_PER_MS)
+#define SKEP__DB_TICK_LATE_NS (30 * SKEP__NS_PER_S)
+/* Statistics before a database closes take so long at most. */
+#define SKEP__DB_LAST_OPTIMIZE_MS 200
+/* Free pages that are given back: when there are more than these, and more than this share. */
+#define SKEP__DB_FREE_PAGES 1000
+#define SKEP__DB_FREE_SHARE 20  /* one in so many */
+#define SKEP__DB_FREE_SLICE 200 /* so many in one write call */
+/* A checkpoint by hand looks so often whether those in the way have gone. */
+#define SKEP__DB_CHECKPOINT_PAUSE_NS (5 * SKEP__NS_PER_MS)
+#define SKEP__DB_PROGRESS_NS                                                                       \
+    (100 * SKEP__NS_PER_MS)     /* between two calls of a progress function                        \
+                                 */
+#define SKEP__DB_FINDINGS 100   /* of a check, unless it is told otherwise */
+#define SKEP__DB_PAGE_LEAST 512 /* bytes: SQLite's smallest page */
+
+/* Health: so many failed calls are remembered, and count for so long. Readers are all but used up
+ * when so much of them is in use for so long. */
+#define SKEP__DB_FAILURES 8
+#define SKEP__DB_FAILURE_RECENT_NS (60 * SKEP__NS_PER_S)
+#define SKEP__DB_CROWDED_PERCENT 80
+#define SKEP__DB_CROWDED_NS (10 * SKEP__NS_PER_S)
+#define SKEP__DB_FAILED_EVENTS 10 /* db.call_failed in one second; the rest is counted */
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "base/thread.h"
 #include "db/db_limits.h"
+#include "db/maintain.h"
 #include "sql/sql.h"
 
 /* ---- transactions (tx.c) ---- */
@@ -143,6 +144,8 @@ struct skep_db {
     skep__word hook_word;
     _Atomic uint32_t gate;
 
+    skep__maintain maintain;
+
     skep__mutex poison_mutex;
     _Atomic uint32_t poisoned;
     skep_err poison SKEP__GUARDED_BY(poison_mutex); /* the first cause */
@@ -188,6 +191,12 @@ extern const skep__group_ops skep__writer_ops;
 extern const skep__settings_table skep__db_settings;
 /* Run `job` as the only writer, outside any transaction. */
 int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg);
+/* The same, waiting its turn to the deadline (0: none) or until `cancel` (may be NULL) is fired. */
+int skep__writer_exclusive_with(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg,
+                                uint64_t deadline_ns, skep_cancel *cancel);
+/* For such a job: one checkpoint over the writer's connection. */
+int skep__writer_checkpoint(skep_db *db, skep__checkpoint_mode mode, uint64_t *pages,
+                            uint64_t *left);
 
 #ifdef SKEP_TEST_BUILD
 /* Share of transaction functions that are run again for no reason, in percent; 10 by default. */

@@ -58,6 +58,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
     SKEP__TRY(skep__mutex_init(&db->checkpointer.mutex));
+    SKEP__TRY(skep__maintain_init(db));
     atomic_store(&db->refs, 1);
     atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
 #ifdef SKEP_TEST_BUILD
@@ -98,6 +99,8 @@ static int dispose(skep_db *db)
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
     skep__mutex_dispose(&db->checkpointer.mutex);
+    skep__lock_leave(db);
+    skep__maintain_dispose(db);
     skep__costs_free(db->costs);
     skep__free(db->path);
     skep__free(db);
@@ -119,6 +122,9 @@ int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
         return skep__err_install(&err);
     }
     SKEP__EVENT(SKEP_INFO, "db.opened", {"path", skep_text(db->path)});
+    if (db->writer != NULL && db->writer->recovered)
+        SKEP__EVENT(SKEP_INFO, "db.recovered", {"path", skep_text(db->path)});
+    skep__maintain_start(db);
     *out = db;
     return SKEP_OK;
 }
@@ -191,6 +197,8 @@ int skep_db_close(skep_db *db)
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE,
                           "skep_db_close on %s from inside its own transaction function", db->path);
+    skep__maintain_stop(db);
+    skep__upkeep_last(db);
     atomic_store(&db->closing, 1);
     atomic_fetch_or(&db->refs, SKEP__DB_CLOSING);
     close_calls(db);

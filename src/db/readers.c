@@ -305,6 +305,7 @@ int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts 
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
     SKEP__TRY(skep__db_enter(db));
     int rc = read_inside(db, fn, arg, opts != NULL ? opts : &none);
+    skep__note_call(db, rc);
     skep__db_leave(db);
     return rc;
 }

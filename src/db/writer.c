@@ -197,7 +197,9 @@ static skep__verdict run_in_transaction(skep_db *db, write_call *call, bool nest
                          .budget_ns = call->budget_ns,
                          .budget_name = call->budget_name};
     db->writer->limit = &limit;
+    skep__watch_begin(&db->maintain);
     int rc = run_function(db, call, &tx);
+    skep__watch_end(&db->maintain);
     db->writer->limit = NULL;
     req->attempt = tx.attempt;
     if (rc >= 0) {
@@ -299,7 +301,15 @@ const skep__group_ops skep__writer_ops = {
 
 int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg)
 {
+    return skep__writer_exclusive_with(db, job, arg, 0, NULL);
+}
+
+int skep__writer_exclusive_with(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg,
+                                uint64_t deadline_ns, skep_cancel *cancel)
+{
     write_call call = {.job = job, .arg = arg};
+    call.req.deadline_ns = deadline_ns;
+    call.req.cancel = cancel;
     call.req.flags = SKEP__REQ_ALONE | SKEP__REQ_BARE;
     return skep__queue_submit(&db->queue, &call.req);
 }
@@ -357,6 +367,7 @@ int skep_write_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts
     int rc = write_counted(db, fn, arg, opts != NULL ? opts : &none);
     if (rc < 0)
         atomic_fetch_add_explicit(&db->writes_failed, 1, memory_order_relaxed);
+    skep__note_call(db, rc);
     skep__db_leave(db);
     return rc;
 }

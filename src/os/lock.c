@@ -93,7 +93,8 @@ void skep__os_unlock(const char *path, int *fd)
 {
     if (*fd < 0)
         return;
-    (void)skep__os()->unlink(path); /* an empty file that stays is no harm */
+    if (path != NULL)
+        (void)skep__os()->unlink(path); /* an empty file that stays is no harm */
     (void)skep__os()->close(*fd);
     *fd = -1;
 }

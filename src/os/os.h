@@ -61,7 +61,8 @@ int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
  * let go when the process ends, however that happens; a child that was forked meanwhile keeps it
  * until it ends or executes a program. */
 int skep__os_lock(const char *path, int *fd) SKEP_CHECK;
-/* Remove the file, then let the lock go. `*fd` becomes -1; nothing is done if it is. */
+/* Remove the file (unless `path` is NULL), then let the lock go. `*fd` becomes -1; nothing is done
+ * if it is. */
 void skep__os_unlock(const char *path, int *fd);
 
 #endif

@@ -32,7 +32,7 @@ typedef struct skep__limit {
     /* Since call_begin(), counted from the first look at the clock; 0: as long as it takes. */
     uint64_t budget_ns;
     const char *budget_name; /* the setting or option that it comes from, for the error text */
-    void (*look)(void *ctx); /* called whenever the rest is looked at; may be NULL */
+    bool (*look)(void *ctx); /* whenever the rest is looked at; true ends it; may be NULL */
     void *look_ctx;
 } skep__limit;
 

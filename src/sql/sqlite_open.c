@@ -74,8 +74,8 @@ static bool limit_reached(const skep__limit *limit)
 {
     if (limit == NULL)
         return false;
-    if (limit->look != NULL)
-        limit->look(limit->look_ctx);
+    if (limit->look != NULL && limit->look(limit->look_ctx))
+        return true;
     return skep__cancel_fired(limit->cancel) ||
            (limit->abort != NULL &&
             atomic_load_explicit(limit->abort, memory_order_relaxed) != 0) ||

@@ -28,6 +28,7 @@
 
 static const skep_db_opts small = {
     .size = (uint32_t)sizeof(skep_db_opts),
+    .flags = SKEP_DB_UNATTENDED, /* or a thread would pass points of its own */
     .readers = 2,
     .cache_bytes = 1 << 20,
     .busy_timeout_ms = 200,
@@ -76,7 +77,7 @@ static void before_foreign(op_world *w)
     ck_assert_int_eq(sqlite3_open(w->path, &raw), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(raw), SQLITE_OK);
-    opts.flags = SKEP_DB_FOREIGN;
+    opts.flags |= SKEP_DB_FOREIGN;
     assert_ok(open_with(w, &opts));
 }
 

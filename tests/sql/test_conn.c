@@ -230,9 +230,9 @@ TEST(statements_of_ours_run_past_the_authorizer)
 
 static const _Atomic uint32_t set = 1;
 
-static void count(void *ctx)
+static bool count(void *ctx)
 {
-    (*(int *)ctx)++;
+    return ++*(int *)ctx == 3;
 }
 
 TEST(statements_of_ours_end_at_their_limit)
@@ -247,6 +247,13 @@ TEST(statements_of_ours_end_at_their_limit)
                                        NULL, NULL),
                  SKEP_ECLOSED);
     ck_assert_int_eq(looks, 1);
+    limit.abort = NULL;
+    assert_fails(conn->driver->execute(conn,
+                                       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM "
+                                       "n) SELECT count(*) FROM n",
+                                       NULL, NULL),
+                 SKEP_ECLOSED);
+    ck_assert_int_eq(looks, 3);
     conn->limit = NULL;
     sql_close(conn);
 }
