@@ -13,6 +13,7 @@ static cli_exit try_with(const cli_call *call, const char *path, uint32_t flags,
     cli_exit status = cli_keys_read(call, &keys);
     opts.flags = flags;
     opts.readers = 1;
+    opts.profile = SKEP_PROFILE_OFF; /* a long query is what was asked for, no news */
     opts.key = keys.key;
     opts.cipher = keys.cipher;
     if (status == CLI_DONE && skep_db_open(path, &opts, out) < 0)
