@@ -28,7 +28,8 @@ typedef struct cli_ui {
     bool err_tty; /* stderr is a terminal: progress is drawn there */
     bool out_colour;
     bool err_colour;
-    bool utf8; /* bars and ellipses may leave ASCII */
+    bool utf8;             /* bars and ellipses may leave ASCII */
+    const char *own_event; /* what the command tells by itself; NULL: none */
 } cli_ui;
 
 void cli_ui_init(cli_ui *ui);
@@ -96,7 +97,13 @@ typedef enum cli_option_id {
     CLI_OPT_CHILD,
     CLI_OPT_LIMIT,
     CLI_OPT_KEY_FILE,
-    CLI_OPT_CIPHER
+    CLI_OPT_CIPHER,
+    CLI_OPT_YES,
+    CLI_OPT_FULL,
+    CLI_OPT_MAX,
+    CLI_OPT_ANALYZE,
+    CLI_OPT_VACUUM,
+    CLI_OPT_TRUNCATE
 } cli_option_id;
 
 typedef struct cli_option {
@@ -176,6 +183,6 @@ void cli_help_command(cli_out *out, const cli_command *command);
 cli_exit cli_completion(const cli_ui *ui, const char *shell);
 
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
-cli_run_fn cli_db_stats;
+cli_run_fn cli_db_stats, cli_db_check, cli_db_optimize, cli_db_checkpoint;
 
 #endif

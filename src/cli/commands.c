@@ -29,6 +29,27 @@ static const cli_option no_options[] = {{0}};
 static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
 
 static const cli_option key_options[] = {CLI_KEY_OPTIONS, {0}};
+static const cli_option check_options[] = {
+    {CLI_OPT_FULL, 0, "full", NULL, CLI_NOTHING, NULL,
+     "Also compare indexes with their tables, and foreign keys", false},
+    {CLI_OPT_MAX, 0, "max", "N", CLI_TEXT, NULL, "Stop after N findings; 100", false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
+static const cli_option optimize_options[] = {
+    {CLI_OPT_ANALYZE, 0, "analyze", NULL, CLI_NOTHING, NULL,
+     "Make the statistics of every table anew", false},
+    {CLI_OPT_VACUUM, 0, "vacuum", NULL, CLI_NOTHING, NULL,
+     "Write the whole file anew, without free pages", false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
+static const cli_option checkpoint_options[] = {
+    {CLI_OPT_TRUNCATE, 0, "truncate", NULL, CLI_NOTHING, NULL, "Also cut the -wal to nothing",
+     false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
 static const cli_option stats_options[] = {
     {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "Show the N largest; the others as one",
      false},
@@ -74,6 +95,13 @@ const cli_command cli_commands[] = {
      "skep db status app.db\n"
      "skep db status app.db --json\n",
      "skep-db(1)", status_args, key_options, cli_db_status},
+    {"db", "check", "Look for damage",
+     "Checks every page of FILE, on a snapshot: others go on reading and writing. Ends\n"
+     "with status 1 and one finding a line if anything is wrong, else prints ok.",
+     "skep db check app.db\n"
+     "skep db check app.db --full\n"
+     "skep db check app.db --json\n",
+     "skep-db(1)", status_args, check_options, cli_db_check},
     {"db", "stats", "Show what takes the space in a database",
      "Looks at every page of FILE, on one snapshot, and tells for each table and index\n"
      "how many rows it has, how many bytes it takes, which share of the file that is,\n"
@@ -96,6 +124,20 @@ const cli_command cli_commands[] = {
      "skep db query app.db \"SELECT * FROM file WHERE name = ?\" -p text:007 --json\n"
      "skep db query app.db \"DELETE FROM file WHERE size = ?\" --param 0 --write\n",
      "skep-db(1)", query_args, query_options, cli_db_query},
+    {"db", "optimize", "Bring statistics up to date and give free pages back",
+     "Changes nothing in what FILE holds. Without options it does what skep does by\n"
+     "itself where it runs: statistics where they are old, and free pages where the\n"
+     "file can give them back in steps. --vacuum needs up to twice the size of the\n"
+     "file on the disk, and others wait with their writes.",
+     "skep db optimize app.db\n"
+     "skep db optimize app.db --vacuum\n",
+     "skep-db(1)", status_args, optimize_options, cli_db_optimize},
+    {"db", "checkpoint", "Write the WAL back into the database",
+     "As far as readers let it: waits for one in the way, then fails and says who it\n"
+     "was.",
+     "skep db checkpoint app.db\n"
+     "skep db checkpoint app.db --truncate\n",
+     "skep-db(1)", status_args, checkpoint_options, cli_db_checkpoint},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

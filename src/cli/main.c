@@ -28,6 +28,8 @@ static void show_event(const skep_event *event, void *ctx)
     cli_buf line CLI_CLEANUP(cli_buf_dispose) = {0};
     if (ui->loud < 1 && event->level < (ui->loud < 0 ? SKEP_ERROR : SKEP_WARNING))
         return;
+    if (ui->loud < 1 && ui->own_event != NULL && strcmp(ui->own_event, event->name) == 0)
+        return;
     cli_buf_puts(&line, event->name);
     for (size_t i = 0; i < event->field_count; i++) {
         const skep_field *field = &event->fields[i];

@@ -9,8 +9,9 @@
 
 #include "run.h"
 
-static const char *const commands[][2] = {
-    {"tour", NULL}, {"db", "status"}, {"db", "stats"}, {"db", "query"}, {"version", NULL}};
+static const char *const commands[][2] = {{"tour", NULL},  {"db", "status"},   {"db", "check"},
+                                          {"db", "stats"}, {"db", "optimize"}, {"db", "checkpoint"},
+                                          {"db", "query"}, {"version", NULL}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {

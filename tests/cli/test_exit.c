@@ -40,10 +40,13 @@ static const char *damaged(void)
 }
 
 static const exit_case cases[] = {
-    {"status", 0, good, {NULL}},     {"status", 3, missing, {NULL}},
-    {"stats", 0, good, {NULL}},      {"stats", 1, damaged, {NULL}},
-    {"stats", 3, missing, {NULL}},   {"query", 0, good, {"SELECT 1"}},
-    {"query", 3, good, {"SELEC 1"}},
+    {"status", 0, good, {NULL}},      {"status", 3, missing, {NULL}},
+    {"check", 0, good, {NULL}},       {"check", 1, damaged, {NULL}},
+    {"check", 3, missing, {NULL}},    {"stats", 0, good, {NULL}},
+    {"stats", 1, damaged, {NULL}},    {"stats", 3, missing, {NULL}},
+    {"query", 0, good, {"SELECT 1"}}, {"query", 3, good, {"SELEC 1"}},
+    {"optimize", 0, good, {NULL}},    {"optimize", 3, missing, {NULL}},
+    {"checkpoint", 0, good, {NULL}},  {"checkpoint", 3, missing, {NULL}},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
