@@ -19,6 +19,7 @@ extern const harness_suite mix_suite;
 extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;
 extern const harness_suite scale_suite;
+extern const harness_suite bitcraps_pool_suite;
 
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);
