@@ -56,6 +56,11 @@ static void progressed(uint64_t done, uint64_t total, void *ctx)
 {
     check *c = ctx;
     c->progress.total = total;
+    if (done >= total) { /* every page was seen; what follows has no known length */
+        c->progress.label = "comparing";
+        c->progress.total = 0;
+        done = 0;
+    }
     cli_progress_at(&c->progress, done);
 }
 
@@ -89,7 +94,7 @@ static cli_exit check_opened(check *c, skep_db *db)
 static cli_exit check_file(check *c, const cli_call *call)
 {
     skep_db *db = NULL;
-    cli_progress_begin(&c->progress, c->ui, c->full ? "checking all" : "checking", "steps", 0);
+    cli_progress_begin(&c->progress, c->ui, "checking", "pages", 0);
     cli_exit status = cli_try_reading(call, c->path, &db);
     if (status == CLI_DONE && db == NULL)
         status = failed(c);

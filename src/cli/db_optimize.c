@@ -24,8 +24,10 @@ static void tell_need(const cli_call *call, skep_db *db)
     if (call->ui->loud < 0 || call->ui->json || skep_db_get_info(db, &info) < 0)
         return;
     uint64_t used = (info.pages - info.free_pages) * info.page_size;
-    cli_say(call->ui, "rewriting %s: may need up to %s of disk for a while, %s are free",
-            cli_bytes(used).s, cli_bytes(2 * used).s, cli_bytes(room_beside(info.path)).s);
+    cli_say(
+        call->ui,
+        "rewriting %s: needs about as much memory, and up to %s of disk for a while; %s are free",
+        cli_bytes(used).s, cli_bytes(2 * used).s, cli_bytes(room_beside(info.path)).s);
 }
 
 static cli_exit tell(const cli_call *call, const skep_maintain_opts *opts,
@@ -43,10 +45,10 @@ static cli_exit tell(const cli_call *call, const skep_maintain_opts *opts,
                                       (json_int_t)result->bytes_after, "took_ms",
                                       cli_json_rounded((double)result->took_ns / 1e6, 3)),
                             CLI_DONE);
-    cli_printf(&out, "%s; %s%s: %s, was %s; %s\n",
+    cli_printf(&out, "%s; %s: %s, was %s; %s\n",
                analyze ? "statistics of every table made anew"
                        : "statistics brought up to date where they needed it",
-               vacuum ? "file written anew" : "free pages given back", "",
+               vacuum ? "file written anew" : "free pages given back",
                cli_bytes(result->bytes_after).s, cli_bytes(result->bytes_before).s,
                cli_duration(result->took_ns).s);
     return cli_out_end(&out, call->ui, CLI_DONE);

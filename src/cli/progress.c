@@ -53,6 +53,8 @@ static void draw(cli_progress *progress, uint64_t done, uint64_t now)
         (void)snprintf(tail, sizeof(tail), "%s of %s %s  %s/s  %s left", cli_count(clipped).s,
                        cli_count(progress->total).s, progress->unit, cli_count((uint64_t)rate).s,
                        cli_clock(left_ns + 500000000u).s);
+    else if (done == 0) /* nobody knows how far it is: at least that it goes on */
+        (void)snprintf(tail, sizeof(tail), "for %s", cli_clock(took).s);
     else
         (void)snprintf(tail, sizeof(tail), "%s %s  %s/s", cli_count(done).s, progress->unit,
                        cli_count((uint64_t)rate).s);
