@@ -358,10 +358,79 @@ TEST(statistics_tell_what_the_pool_does)
     assert_ok(skep_write(pool, place_bet, &b));
     assert_fails(skep_write(pool, place_bet, &bad), NO_SUCH_PLAYER);
     skep_db_stats stats = pool_stats(pool);
+    ck_assert_uint_eq(stats.corrupted, 0);
     ck_assert_uint_eq(stats.writes, 2);
     ck_assert_uint_eq(stats.writes_failed, 1);
     ck_assert_uint_eq(stats.readers_busy, 0);
     ck_assert_uint_eq(stats.poisoned, 0);
+    assert_ok(skep_db_close(pool));
+}
+
+/* ---- health ---- */
+
+static skep_health pool_health(skep_db *pool)
+{
+    skep_health health = {.size = sizeof(health)};
+    assert_ok(skep_db_health(pool, &health));
+    return health;
+}
+
+TEST(a_healthy_pool_says_so)
+{
+    pool_config config = usual_config();
+    skep_db *pool = pool_with_game(&config);
+    assert_ok(skep_db_ping(pool)); /* each connection answers a trivial question */
+    ck_assert_int_eq(assert_ok(skep_db_check(pool, NULL)), 0);
+    skep_health health = pool_health(pool);
+    ck_assert_str_eq(skep_health_name(health.state), "healthy");
+    ck_assert_uint_eq(health.reasons_count, 0);
+    ck_assert_uint_eq(health.errors, 0);
+    ck_assert_int_gt(health.ping_us, 0);
+    ck_assert_int_gt(health.quick_check_us, 0);
+    assert_ok(skep_db_close(pool));
+}
+
+/* Where the players stand, there is nothing but noise. */
+static void damage(const char *path, size_t page_size)
+{
+    size_t size = 0;
+    char *bytes = harness_read_file(path, &size);
+    size_t at = 0;
+    while (at + 5 < size && memcmp(bytes + at, "Alice", 5) != 0)
+        at++;
+    ck_assert_uint_lt(at + 5, size);
+    memset(bytes + at / page_size * page_size, 0xa5, 64);
+    harness_write_file(path, bytes, size);
+}
+
+TEST(a_corrupted_pool_says_so)
+{
+    pool_config config = usual_config();
+    skep_db *pool = pool_with_game(&config);
+    skep_db_info info = {.size = sizeof(info)};
+    assert_ok(skep_db_get_info(pool, &info));
+    assert_ok(skep_db_close(pool));
+    damage(config.url, info.page_size);
+    pool = pool_open(&config);
+    ck_assert_int_gt(assert_ok(skep_db_check(pool, NULL)), 0);
+    skep_health health = pool_health(pool);
+    ck_assert_str_eq(skep_health_name(health.state), "corrupted");
+    ck_assert_uint_gt(health.reasons_count, 0);
+    assert_ok(skep_db_close(pool));
+}
+
+TEST(a_checkpoint_is_made_when_it_is_asked_for)
+{
+    pool_config config = usual_config();
+    skep_db *pool = pool_with_game(&config);
+    skep_maintain_opts opts = SKEP_MAINTAIN_OPTS_INIT;
+    opts.flags = SKEP_MAINTAIN_TRUNCATE;
+    ck_assert_uint_gt(pool_stats(pool).wal_pages, 0);
+    assert_ok(skep_db_checkpoint(pool, &opts, NULL));
+    skep_db_info info = {.size = sizeof(info)};
+    assert_ok(skep_db_get_info(pool, &info));
+    ck_assert_uint_eq(info.wal_bytes, 0);
+    ck_assert_int_eq(tokens(pool), 1050);
     assert_ok(skep_db_close(pool));
 }
 
@@ -454,8 +523,10 @@ TEST(the_whole_life_of_a_pool)
     assert_fails_with(skep_write(pool, insert_and_fail, NULL), SKEP_EUSER,
                       SKEP_OUTCOME_ROLLED_BACK);
     ck_assert_int_eq(pool_number(pool, "SELECT count(*) FROM test"), 1);
+    assert_ok(skep_db_ping(pool));
     skep_db_stats stats = pool_stats(pool);
     ck_assert_uint_gt(stats.writes, 0);
+    ck_assert_uint_eq(stats.corrupted, 0);
     assert_ok(skep_db_close(pool));
 }
 
@@ -468,6 +539,9 @@ static const harness_test tests[] = {
     HARNESS_TEST(players_at_one_table_lose_no_token),
     HARNESS_TEST(a_full_pool_makes_the_next_one_wait_for_the_connection_timeout),
     HARNESS_TEST(statistics_tell_what_the_pool_does),
+    HARNESS_TEST(a_healthy_pool_says_so),
+    HARNESS_TEST(a_corrupted_pool_says_so),
+    HARNESS_TEST(a_checkpoint_is_made_when_it_is_asked_for),
     HARNESS_TEST(the_pool_shuts_down_gracefully_while_calls_run),
     HARNESS_TEST(the_pool_opens_again_where_it_was),
     HARNESS_TEST(the_whole_life_of_a_pool),
