@@ -103,7 +103,19 @@ typedef enum cli_option_id {
     CLI_OPT_MAX,
     CLI_OPT_ANALYZE,
     CLI_OPT_VACUUM,
-    CLI_OPT_TRUNCATE
+    CLI_OPT_TRUNCATE,
+    CLI_OPT_TABLE,
+    CLI_OPT_QUERY,
+    CLI_OPT_CREATE,
+    CLI_OPT_FORMAT,
+    CLI_OPT_REJECT,
+    CLI_OPT_NULL,
+    CLI_OPT_NO_HEADER,
+    CLI_OPT_BATCH,
+    CLI_OPT_FORCE,
+    CLI_OPT_OUT,
+    CLI_OPT_IN,
+    CLI_OPT_SECONDS
 } cli_option_id;
 
 typedef struct cli_option {
@@ -184,5 +196,6 @@ cli_exit cli_completion(const cli_ui *ui, const char *shell);
 
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
 cli_run_fn cli_db_stats, cli_db_check, cli_db_optimize, cli_db_checkpoint;
+cli_run_fn cli_db_import, cli_db_export, cli_bench_db;
 
 #endif

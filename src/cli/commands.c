@@ -70,6 +70,27 @@ static const cli_option query_options[] = {
     {0},
 };
 
+static const cli_arg import_args[] = {
+    {"FILE", CLI_FILE, NULL, false}, {"DATA", CLI_FILE, NULL, false}, {0}};
+static const cli_option import_options[] = {
+    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "The table that the rows go into", false},
+    {CLI_OPT_CREATE, 0, "create", NULL, CLI_NOTHING, NULL,
+     "Make the table, and FILE if it is not there", false},
+    {CLI_OPT_FORMAT, 0, "format", "F", CLI_WORDS, "csv tsv ndjson",
+     "What DATA is, if its name does not say it", false},
+    {CLI_OPT_REJECT, 0, "reject", "R", CLI_FILE, NULL,
+     "Write bad records to R and go on with the others", false},
+    {CLI_OPT_BATCH, 0, "batch", "N", CLI_TEXT, NULL,
+     "Commit every N rows, which then stand whatever comes", false},
+    {CLI_OPT_NULL, 0, "null", "TEXT", CLI_TEXT, NULL,
+     "An unquoted field that is TEXT is NULL; else an empty one is", false},
+    {CLI_OPT_NO_HEADER, 0, "no-header", NULL, CLI_NOTHING, NULL,
+     "The first line is data, its fields in the table's order", false},
+    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace R if it is there", false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
+
 static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
@@ -138,6 +159,18 @@ const cli_command cli_commands[] = {
      "skep db checkpoint app.db\n"
      "skep db checkpoint app.db --truncate\n",
      "skep-db(1)", status_args, checkpoint_options, cli_db_checkpoint},
+    {"db", "import", "Put the records of a CSV, TSV or NDJSON file into a table",
+     "All or nothing: a bad record ends the import with FILE:LINE:COLUMN and what is\n"
+     "wrong, and leaves the database as it was. With --reject the others go in, and\n"
+     "the exit status is 1. DATA may be - for standard input.\n"
+     "\n"
+     "Values become what the table's columns declare. With --create each column\n"
+     "gets the first of INTEGER, REAL, TEXT and BLOB that takes all its values.",
+     "skep db import app.db --table person people.csv\n"
+     "skep db import new.db --table log --create events.ndjson\n"
+     "zcat big.csv.gz | skep db import app.db --table t --format csv -\n"
+     "skep db import app.db --table t data.csv --reject bad.csv\n",
+     "skep-db(1)", import_args, import_options, cli_db_import},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

@@ -11,49 +11,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cli/stop.h"
+
 #define SOURCE_DEFAULT "/usr/share"
 #define MAGIC_TMPFS 0x01021994
 #define MAGIC_RAMFS 0x858458f6
 
-/* The signal that asked to stop, 0 while none has. All a handler may do is set it. */
-static volatile sig_atomic_t stop_signal;
-
-static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
-#define STOP_COUNT (sizeof(stop_signals) / sizeof(stop_signals[0]))
-
-static void on_stop(int number)
-{
-    stop_signal = number;
-}
-
 bool tour_stopping(void)
 {
-    return stop_signal != 0;
-}
-
-static bool watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop};
-    for (size_t i = 0; i < STOP_COUNT; i++) {
-        struct sigaction before;
-        if (sigaction(stop_signals[i], NULL, &before) != 0)
-            return false;
-        /* Ignored means that somebody wants it so: nohup, a shell's background job. */
-        if (before.sa_handler != SIG_IGN && sigaction(stop_signals[i], &action, NULL) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Die of the signal that asked to stop, so that a shell sees what happened. */
-static void die_of_signal(void)
-{
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    if (stop_signal == 0)
-        return;
-    (void)fflush(NULL);
-    if (sigaction(stop_signal, &action, NULL) == 0)
-        (void)raise(stop_signal);
+    return cli_stopping();
 }
 
 static const char *file_system_name(long magic)
@@ -134,7 +100,7 @@ cli_exit cli_tour(const cli_call *call)
     if (cli_has(call, CLI_OPT_CHILD))
         return tour_crash_child(call, cli_value(call, CLI_OPT_CHILD));
     t.source = cli_has(call, CLI_OPT_SOURCE) ? cli_value(call, CLI_OPT_SOURCE) : SOURCE_DEFAULT;
-    if (!watch_signals())
+    if (!cli_stop_watch())
         return cli_fail_errno(call->ui, errno, "watch for", "signals");
     cli_exit status = make_directory(&t);
     if (status != CLI_DONE)
@@ -143,7 +109,7 @@ cli_exit cli_tour(const cli_call *call)
     cli_exit removed = remove_directory(&t);
     if (tour_stopping()) {
         cli_say(call->ui, "stopped; the temporary directory is gone");
-        die_of_signal();
+        cli_stop_die();
         return CLI_FAILED;
     }
     if (removed != CLI_DONE)

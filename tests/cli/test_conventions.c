@@ -11,7 +11,7 @@
 
 static const char *const commands[][2] = {{"tour", NULL},  {"db", "status"},   {"db", "check"},
                                           {"db", "stats"}, {"db", "optimize"}, {"db", "checkpoint"},
-                                          {"db", "query"}, {"version", NULL}};
+                                          {"db", "query"}, {"db", "import"},   {"version", NULL}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {

@@ -39,27 +39,45 @@ static const char *damaged(void)
     return path;
 }
 
+/* The directory that the cases run in has these files too. */
+static void write_data(void)
+{
+    harness_write_file(harness_path("one.csv"), "a\n1\n", 4);
+    harness_write_file(harness_path("two.csv"), "a\n1,2\n", 6);
+}
+
 static const exit_case cases[] = {
-    {"status", 0, good, {NULL}},      {"status", 3, missing, {NULL}},
-    {"check", 0, good, {NULL}},       {"check", 1, damaged, {NULL}},
-    {"check", 3, missing, {NULL}},    {"stats", 0, good, {NULL}},
-    {"stats", 1, damaged, {NULL}},    {"stats", 3, missing, {NULL}},
-    {"query", 0, good, {"SELECT 1"}}, {"query", 3, good, {"SELEC 1"}},
-    {"optimize", 0, good, {NULL}},    {"optimize", 3, missing, {NULL}},
-    {"checkpoint", 0, good, {NULL}},  {"checkpoint", 3, missing, {NULL}},
+    {"status", 0, good, {NULL}},
+    {"status", 3, missing, {NULL}},
+    {"check", 0, good, {NULL}},
+    {"check", 1, damaged, {NULL}},
+    {"check", 3, missing, {NULL}},
+    {"stats", 0, good, {NULL}},
+    {"stats", 1, damaged, {NULL}},
+    {"stats", 3, missing, {NULL}},
+    {"query", 0, good, {"SELECT 1"}},
+    {"query", 3, good, {"SELEC 1"}},
+    {"optimize", 0, good, {NULL}},
+    {"optimize", 3, missing, {NULL}},
+    {"checkpoint", 0, good, {NULL}},
+    {"checkpoint", 3, missing, {NULL}},
+    {"import", 0, good, {"one.csv", "--table", "t"}},
+    {"import", 1, good, {"two.csv", "--table", "t", "--reject=bad.csv"}},
+    {"import", 3, good, {"two.csv", "--table", "t"}},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
 static int run_case(const exit_case *c)
 {
-    const char *argv[10] = {"skep", "db", c->verb, c->file()};
+    const char *argv[12] = {"skep", "-C", harness_dir(), "db", c->verb, c->file()};
     for (size_t i = 0; i < 5 && c->rest[i] != NULL; i++)
-        argv[4 + i] = c->rest[i];
+        argv[6 + i] = c->rest[i];
     return run_program(run_skep_path(), argv, 0).status;
 }
 
 TEST(each_situation_ends_with_its_status)
 {
+    write_data();
     for (size_t i = 0; i < CASES; i++) {
         int status = run_case(&cases[i]);
         ck_assert_msg(status == cases[i].status, "db %s, case %zu: %d", cases[i].verb, i, status);
