@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "db/db_limits.h"
 #include "db/maintain.h"
+#include "db/seal.h"
 #include "sql/sql.h"
 
 /* ---- transactions (tx.c) ---- */
@@ -116,6 +117,10 @@ struct skep_db {
     uint64_t cache_share; /* page cache of one connection, bytes */
     skep__costs *costs;
 
+    skep_key *key;                      /* our copy; NULL: not encrypted */
+    skep__seal seal;                    /* what was recorded beside the file when it was opened */
+    int32_t ciphers[SKEP__SQL_CIPHERS]; /* that it may have; once it is open, the one that it has */
+
     /* Calls inside, and one for the handle; SKEP__DB_CLOSING in the same word, so that whoever
      * leaves knows without a second look whether somebody waits for it. */
     _Atomic uint32_t refs;
@@ -175,6 +180,16 @@ int skep__db_note_file(skep_db *db);
 int skep__db_check_same_file(const skep_db *db);
 /* The failure of an open: let its text name the file, and its code the true reason. */
 int skep__db_explain_file(const skep_db *db, int rc);
+
+/* Is what lies at `path` a plain file? SKEP_ENOTFOUND if there is nothing (files.c). */
+int skep__db_check_database(const char *path);
+
+/* Before the first connection: read X-skep and copy the key. After it: let X-skep say what the file
+ * is, if that may be written (seal.c). */
+int skep__db_begin_seal(skep_db *db);
+int skep__db_settle_seal(skep_db *db, const skep__conn *conn);
+/* Name of the recorded cipher, or NULL. */
+const char *skep__db_sealed_with(const skep_db *db);
 
 /* Size of the database file with `suffix` ("", "-wal"); -1 if there is none. */
 int64_t skep__db_file_bytes(const skep_db *db, const char *suffix);

@@ -20,12 +20,12 @@ static int check_path(const char *path)
 }
 
 /* SQLite would hang on a FIFO and say "unable to open" for most else, so look first. */
-static int check_plain(const skep_db *db, const char *suffix, bool *there)
+static int check_plain(const char *database, const char *suffix, bool *there)
 {
     static const char *const kinds[] = {"file", "directory", "FIFO", "socket", "device"};
     char path[SKEP__DB_PATH_MAX + 16];
     skep__file_info info;
-    int n = snprintf(path, sizeof(path), "%s%s", db->path, suffix);
+    int n = snprintf(path, sizeof(path), "%s%s", database, suffix);
     ASSERT(n > 0);
     ASSERT((size_t)n < sizeof(path));
     int rc = skep__os_stat(path, &info);
@@ -36,6 +36,14 @@ static int check_plain(const skep_db *db, const char *suffix, bool *there)
     if (info.type != SKEP__FILE_REGULAR)
         return SKEP__FAIL(SKEP_EINVALID, "%s is a %s, not a database file", path, kinds[info.type]);
     return SKEP_OK;
+}
+
+int skep__db_check_database(const char *path)
+{
+    bool there = false;
+    SKEP__TRY(check_path(path));
+    SKEP__TRY(check_plain(path, "", &there));
+    return there ? SKEP_OK : SKEP__FAIL_ERRNO(ENOENT, "%s", path);
 }
 
 /* SQLite takes a file of one byte for an empty one, and would write over it. */
@@ -56,14 +64,14 @@ int skep__db_find_file(skep_db *db, const char *path)
     db->path = skep__strdup(full);
     if (db->path == NULL)
         return skep__oom();
-    SKEP__TRY(check_plain(db, "", &there));
+    SKEP__TRY(check_plain(db->path, "", &there));
     if (!there && (db->opts.flags & (SKEP_DB_MUST_EXIST | SKEP_DB_READONLY)) != 0)
         return SKEP__FAIL_ERRNO(ENOENT, "%s", db->path);
     SKEP__TRY(check_size(db));
     db->created = !there;
-    SKEP__TRY(check_plain(db, "-shm", &beside));
-    SKEP__TRY(check_plain(db, "-wal", &db->keep_beside));
-    SKEP__TRY(check_plain(db, "-journal", &beside));
+    SKEP__TRY(check_plain(db->path, "-shm", &beside));
+    SKEP__TRY(check_plain(db->path, "-wal", &db->keep_beside));
+    SKEP__TRY(check_plain(db->path, "-journal", &beside));
     db->keep_beside = db->keep_beside || beside;
     return SKEP_OK;
 }

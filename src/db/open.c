@@ -25,7 +25,11 @@ int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out)
         .costs = db->costs,
         .corrupted = &db->corrupted,
         .incremental = db->created && db->opts.auto_vacuum == SKEP_VACUUM_INCREMENTAL,
+        .key = db->key,
+        .remember = db->inode == 0, /* the first connection: nobody else has the key yet */
+        .sealed = skep__db_sealed_with(db),
     };
+    memcpy(opts.ciphers, db->ciphers, sizeof(opts.ciphers));
     return skep__conn_open(&skep__sqlite_driver, &opts, out);
 }
 
@@ -48,6 +52,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 {
     SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
     SKEP__TRY(skep__db_find_file(db, path));
+    SKEP__TRY(skep__db_begin_seal(db));
     skep__costs_opts costs = {
         .profile = (skep_profile)db->opts.profile,
         .slow_ns = (uint64_t)db->opts.slow_statement_ms * SKEP__NS_PER_MS,
@@ -69,6 +74,8 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     int rc = init_writer(db);
     if (rc < 0)
         return skep__db_explain_file(db, rc);
+    SKEP__TRY(
+        skep__db_settle_seal(db, db->writer != NULL ? db->writer : db->readers.slots[0].conn));
     SKEP__TRY(skep__db_note_file(db));
     if (db->readers.slots[0].conn != NULL)
         atomic_store(&db->readers.slots[0].state, SKEP__READER_FREE);
@@ -102,6 +109,7 @@ static int dispose(skep_db *db)
     skep__lock_leave(db);
     skep__maintain_dispose(db);
     skep__costs_free(db->costs);
+    skep_key_free(db->key);
     skep__free(db->path);
     skep__free(db);
     return rc < 0 ? skep__err_install(&err) : closed;

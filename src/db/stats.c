@@ -75,6 +75,7 @@ int skep_db_get_info(skep_db *db, skep_db_info *out)
     memset(out, 0, sizeof(*out));
     out->size = sizeof(*out);
     out->page_size = call.info.page_size;
+    out->encrypted = db->key != NULL;
     out->pages = call.info.pages;
     out->free_pages = call.info.free_pages;
     int64_t bytes = skep__db_file_bytes(db, "");

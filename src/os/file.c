@@ -200,3 +200,13 @@ int skep__os_write_file(const char *path, skep_slice data)
         skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
 }
+
+int skep__os_remove_file(const char *path)
+{
+    if (skep__os()->unlink(path) != 0)
+        return errno == ENOENT ? SKEP_OK : SKEP__FAIL_ERRNO(errno, "remove %s", path);
+    int rc = sync_directory_of(path);
+    if (rc < 0)
+        skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
+    return rc;
+}

@@ -51,6 +51,9 @@ int skep__os_read_file(const char *path, skep__buf *out) SKEP_CHECK;
 int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len, uint32_t *mode)
     SKEP_CHECK;
 
+/* Remove the file, durably. One that is not there is no failure. */
+int skep__os_remove_file(const char *path) SKEP_CHECK;
+
 /* Replace the file, mode 0600: after a crash at any time it has its old contents or `data`, whole.
  * When this returns success it is durable. A failure leaves the old contents, except that one of
  * the directory's sync (outcome unknown) may leave either. */

@@ -10,6 +10,7 @@
 #include <skep/db.h>
 
 #include "base/err.h"
+#include "crypto/crypto_limits.h"
 #include "sql/cost.h"
 #include "sql/sql_limits.h"
 
@@ -56,6 +57,11 @@ typedef struct skep__conn_opts {
     skep__costs *costs;          /* borrowed; NULL: nobody counts */
     bool incremental;            /* a new file gives free pages back in steps */
     _Atomic uint32_t *corrupted; /* set when damage is met; may be NULL */
+    struct skep_key *key;        /* borrowed; NULL: the file is not encrypted */
+    bool remember;               /* let the key keep what its passphrase comes to on this file */
+    /* To try in this order; 0 ends. The first makes new files. */
+    int32_t ciphers[SKEP__SQL_CIPHERS];
+    const char *sealed; /* name of the cipher that is recorded for the file; NULL: none is */
 } skep__conn_opts;
 
 /* How far a checkpoint goes. None of them waits. */
@@ -152,6 +158,8 @@ struct skep__conn {
     skep__conn_role role;
     skep__costs *costs;
     _Atomic(const skep__cost_entry *) running; /* what ran last; NULL: nothing yet */
+    int32_t cipher;                            /* what the file is encrypted with; 0: it is plain */
+    uint8_t salt[SKEP__SALT_BYTES];            /* and the first bytes of the file then */
     /* The last failure was of a sync: what it was to make durable may or may not be. */
     bool sync_failed;
     /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit,
@@ -195,6 +203,15 @@ static inline int skep__conn_control(skep__conn *conn, skep__control what)
 {
     return conn->driver->control(conn, what);
 }
+
+/* What can be told about a SQLite file without its key. */
+typedef struct skep__look {
+    bool empty;
+    bool plain;                     /* not encrypted */
+    bool noise;                     /* its first page looks random, as an encrypted one does */
+    uint8_t salt[SKEP__SALT_BYTES]; /* its first bytes, once a journal beside it is rolled back */
+} skep__look;
+int skep__sqlite_look(const char *path, skep__look *out) SKEP_CHECK;
 
 /* Lend a statement ready to be bound: from the cache by the address of `sql`, then by its text,
  * else prepared. A statement that is lent already is prepared a second time. */

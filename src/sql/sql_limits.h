@@ -11,6 +11,7 @@
 #define SKEP__SQL_ROW_COLUMNS 4         /* of a row of our own statements, as text */
 #define SKEP__SQL_ANALYSIS_LIMIT 400    /* rows of an index that PRAGMA optimize looks at */
 #define SKEP__SQL_DDL_MAX (1024 * 1024) /* bytes of composed SQL */
+#define SKEP__SQL_CIPHERS 3             /* tried on one file */
 #define SKEP__SQL_SUFFIX_MAX 8          /* "-journal": what SQLite puts behind a path */
 #define SKEP__SQL_WAL_KEEP (64 * 1024 * 1024) /* bytes of a recycled -wal that are kept */
 

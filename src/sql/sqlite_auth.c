@@ -94,6 +94,10 @@ int skep__sqlite_authorize(void *arg, int action, const char *a, const char *b, 
         return schema != NULL && sqlite3_stricmp(schema, "temp") == 0
                    ? refuse(conn, "a TEMP object", NULL)
                    : SQLITE_OK;
+    case SQLITE_FUNCTION:
+        /* SQLite3MC's own, which change and tell how the connection encrypts. */
+        return sqlite3_strnicmp(b, "sqlite3mc_", 10) == 0 ? refuse(conn, "the function", b)
+                                                          : SQLITE_OK;
     case SQLITE_PRAGMA:
         return authorize_pragma(conn, a, b);
     default:

@@ -98,6 +98,12 @@ static int fail_text(int code, const char *what, const char *why, const char *sq
                       len > 120 ? "..." : "");
 }
 
+/* A function that the authorizer refuses is a plain error to SQLite. */
+static bool was_refused(const sqlite_conn *conn, int rc)
+{
+    return conn->refused[0] != '\0' && ((rc & 0xff) == SQLITE_AUTH || (rc & 0xff) == SQLITE_ERROR);
+}
+
 int skep__sqlite_fail(sqlite_conn *conn, int rc, const char *what, const char *sql)
 {
     int extended = rc;
@@ -123,12 +129,13 @@ int skep__sqlite_fail(sqlite_conn *conn, int rc, const char *what, const char *s
         conn->base.sync_failed = true;
     if ((extended & 0xff) == SQLITE_INTERRUPT)
         code = fail_interrupted(conn);
-    else if ((extended & 0xff) == SQLITE_AUTH && conn->refused[0] != '\0')
-        code = fail_text(code, what, conn->refused, sql);
+    else if (was_refused(conn, extended))
+        code = fail_text(SKEP_EMISUSE, what, conn->refused, sql);
     else if ((extended & 0xff) == SQLITE_NOTADB)
         code = SKEP__FAIL(code, "the file is not a SQLite database, or it is encrypted");
     else
         code = fail_text(code, what, why, sql);
+    conn->refused[0] = '\0';
     skep__err_engine(extended);
     if ((extended & 0xff) == SQLITE_CANTOPEN || code == SKEP_EIO || code == SKEP_EFULL)
         skep__err_errno(sys_errno);

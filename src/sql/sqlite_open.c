@@ -103,7 +103,7 @@ static int on_progress(void *arg)
 }
 
 /* Only another process can make us wait here. A constant pause: growing ones starve the unlucky. */
-static int on_busy(void *arg, int times)
+int skep__sqlite_on_busy(void *arg, int times)
 {
     sqlite_conn *conn = arg;
     uint64_t now = skep__now_ns();
@@ -215,6 +215,17 @@ static int set_journal(sqlite_conn *conn)
     return failed;
 }
 
+/* Whether closing the connection leaves the -wal as it is: for one that only looks, and for any as
+ * long as no read has succeeded. With a wrong key or none, the last connection to close would take
+ * what it cannot read for nothing and delete it, and with it commits that are nowhere else. */
+static int keep_wal(sqlite_conn *conn, bool keep)
+{
+    int on = keep;
+    SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep));
+    (void)sqlite3_file_control(conn->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    return SKEP_OK;
+}
+
 static int set_up_flags(sqlite_conn *conn)
 {
     SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_DEFENSIVE, 1));
@@ -226,12 +237,26 @@ static int set_up_flags(sqlite_conn *conn)
     return SKEP_OK;
 }
 
+/* First of all a read: it finds out whether the file is a database at all. */
+static int read_first(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    int rc = run(conn, "SELECT count(*) FROM sqlite_schema", NULL);
+    if (rc < 0)
+        rc = skep__sqlite_explain_unread(conn, opts, rc);
+    if (rc >= 0 || conn->plain) {
+        skep_err err;
+        skep__err_save(&err);
+        int released = keep_wal(conn, opts->readonly && opts->keep_beside);
+        return rc < 0 ? skep__err_install(&err) : released;
+    }
+    return rc;
+}
+
 static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
 {
     if (opts->incremental) /* only an empty file takes it in */
         SKEP__TRY(run(conn, "PRAGMA auto_vacuum=INCREMENTAL", NULL));
-    /* First of all a read: it finds out whether the file is a database at all. */
-    SKEP__TRY(run(conn, "SELECT count(*) FROM sqlite_schema", NULL));
+    SKEP__TRY(read_first(conn, opts));
     if (!opts->readonly && !opts->foreign && opts->role == SKEP__CONN_WRITER)
         SKEP__TRY(set_journal(conn));
     if (opts->synchronous == SKEP_SYNC_NORMAL)
@@ -265,24 +290,13 @@ static int set_up_functions(sqlite_conn *conn)
     return rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "registering functions", NULL);
 }
 
-/* What keeps the files as they are when a connection that only looks is closed. */
-static int set_up_hands_off(sqlite_conn *conn, const skep__conn_opts *opts)
-{
-    if (opts->readonly && opts->keep_beside) {
-        SKEP__TRY(set_flag(conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1));
-        int on = 1;
-        (void)sqlite3_file_control(conn->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-    }
-    return SKEP_OK;
-}
-
 /* Where the WAL cannot be opened for writing, SQLite opens it for reading without a word. Whether
  * it can be written shows when somebody begins to. */
 static int check_writable(sqlite_conn *conn)
 {
     (void)sqlite3_busy_handler(conn->handle, NULL, NULL);
     int rc = conn->base.driver->control(&conn->base, SKEP__BEGIN_WRITE);
-    (void)sqlite3_busy_handler(conn->handle, on_busy, conn);
+    (void)sqlite3_busy_handler(conn->handle, skep__sqlite_on_busy, conn);
     if (rc < 0) /* another process that writes right now is a good sign */
         return rc == SKEP_EBUSY ? SKEP_OK : rc;
     return conn->base.driver->control(&conn->base, SKEP__ROLLBACK);
@@ -290,15 +304,12 @@ static int check_writable(sqlite_conn *conn)
 
 static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
 {
-    (void)sqlite3_extended_result_codes(conn->handle, 1);
     if (!opts->readonly && sqlite3_db_readonly(conn->handle, "main") == 1)
         return SKEP__FAIL(SKEP_EDENIED,
                           "%s cannot be written: its permissions or its file system "
                           "are read-only",
                           opts->path);
-    (void)sqlite3_busy_handler(conn->handle, on_busy, conn);
     SKEP__TRY(set_up_flags(conn));
-    SKEP__TRY(set_up_hands_off(conn, opts));
     SKEP__TRY(set_up_pragmas(conn, opts));
     SKEP__TRY(set_up_functions(conn));
     /* Nobody checkpoints by the way: in the middle of a commit is the wrong time. The hook and the
@@ -314,6 +325,32 @@ static int set_up(sqlite_conn *conn, const skep__conn_opts *opts)
     (void)sqlite3_set_authorizer(conn->handle, skep__sqlite_authorize, conn);
     SKEP__TRY(skep__sqlite_prepare_controls(conn));
     return opts->role == SKEP__CONN_WRITER && !opts->foreign ? check_writable(conn) : SKEP_OK;
+}
+
+int skep__sqlite_open_handle(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    /* A WAL file that was closed cleanly gets a -wal and a -shm even for reading, and only who may
+     * write takes them away again. So with nothing beside the file there is nothing to spare, and
+     * `query_only` is enough; SQLite falls back to reading where it may not write. */
+    flags |= opts->readonly && opts->keep_beside ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= opts->create ? SQLITE_OPEN_CREATE : 0;
+    (void)sqlite3_close(SKEP__TAKE(conn->handle));
+    conn->keyed = false;
+    int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, NULL);
+    if (rc != SQLITE_OK)
+        return skep__sqlite_fail(conn, rc, "opening the file", NULL);
+    (void)sqlite3_extended_result_codes(conn->handle, 1);
+    (void)sqlite3_busy_handler(conn->handle, skep__sqlite_on_busy, conn);
+    return keep_wal(conn, true);
+}
+
+static int open_and_set_up(sqlite_conn *conn, const skep__conn_opts *opts)
+{
+    conn->was_empty = false;
+    SKEP__TRY(skep__sqlite_open_handle(conn, opts));
+    SKEP__TRY(skep__sqlite_unlock(conn, opts));
+    return set_up(conn, opts);
 }
 
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
@@ -334,18 +371,10 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
         return SKEP__FAIL(SKEP_ELIMIT, "path of %zu bytes, SQLite takes %d", strlen(opts->path),
                           vfs->mxPathname - SKEP__SQL_SUFFIX_MAX);
     }
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    /* A WAL file that was closed cleanly gets a -wal and a -shm even for reading, and only who may
-     * write takes them away again. So with nothing beside the file there is nothing to spare, and
-     * `query_only` is enough; SQLite falls back to reading where it may not write. */
-    flags |= opts->readonly && opts->keep_beside ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    flags |= opts->create ? SQLITE_OPEN_CREATE : 0;
-    int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, NULL);
-    int failed = SKEP_OK;
-    if (rc != SQLITE_OK)
-        failed = skep__sqlite_fail(conn, rc, "opening the file", NULL);
-    else
-        failed = set_up(conn, opts);
+    int failed = open_and_set_up(conn, opts);
+    /* Somebody else made the file while we did: what we took for a new one has a salt now. */
+    if (failed == SKEP_ECORRUPT && conn->was_empty && conn->controls[0] == NULL)
+        failed = open_and_set_up(conn, opts);
     if (failed < 0) {
         skep_err err;
         skep__err_save(&err);

@@ -4,6 +4,7 @@
 
 #include "sqlite3.h"
 
+#include "crypto/crypto.h"
 #include "sql/sql.h"
 
 typedef struct sqlite_conn {
@@ -12,6 +13,9 @@ typedef struct sqlite_conn {
     bool readonly;
     bool own;             /* our own control statement runs: the authorizer lets it pass */
     bool yields;          /* and its limit may end it all the same */
+    bool keyed;           /* a key is set */
+    bool was_empty;       /* there was no page yet that could prove the key */
+    bool plain;           /* what cannot be read is not for want of a key */
     bool fk_deferred;     /* this call set PRAGMA defer_foreign_keys */
     bool rows_changed;    /* this call ran a statement that can change rows */
     char refused[96];     /* what the authorizer refused last, for the error text */
@@ -51,6 +55,39 @@ int skep__sqlite_code(int rc);
 
 int skep__sqlite_authorize(void *conn, int action, const char *a, const char *b, const char *schema,
                            const char *trigger);
+/* A new handle on the file, in the place of the one that there may be. Until a read has proven that
+ * the pages can be read, closing it leaves the -wal as it is. */
+int skep__sqlite_open_handle(sqlite_conn *conn, const skep__conn_opts *opts);
+int skep__sqlite_on_busy(void *conn, int times);
+
+/* The first page as it will be once a journal is rolled back (sqlite_first.c). */
+typedef struct skep__first {
+    uint8_t page[4096]; /* its beginning, not decrypted */
+    size_t len;         /* 0: the file is empty */
+    int64_t record;     /* where it is in the journal; -1: it is the one in the file */
+    uint32_t page_size; /* of the journal */
+    bool emptied;       /* rolling the journal back leaves an empty file */
+} skep__first;
+int skep__sqlite_first(sqlite_conn *conn, skep__first *out);
+bool skep__first_is_plain(const skep__first *first);
+bool skep__first_is_noise(const skep__first *first);
+/* 1: the key that is set reads it; 0: it does not. */
+int skep__sqlite_prove(sqlite_conn *conn, const skep__first *first);
+int skep__sqlite_has_journal(sqlite_conn *conn, bool *out);
+int skep__sqlite_has_wal(sqlite_conn *conn, bool *out);
+
+/* SQLite3MC's form of a key and a salt that are not to be derived. */
+typedef struct skep__key_text {
+    uint8_t bytes[4 + SKEP_KEY_BYTES + SKEP__SALT_BYTES];
+} skep__key_text;
+int skep__sqlite_key_text(const struct skep_key *key, int cipher,
+                          const uint8_t salt[SKEP__SALT_BYTES], skep__key_text *out);
+int skep__sqlite_set_cipher(sqlite_conn *conn, int cipher);
+/* Give the connection its key and prove it, or find that none is needed (sqlite_cipher.c). */
+int skep__sqlite_unlock(sqlite_conn *conn, const skep__conn_opts *opts);
+/* The first read failed with `rc`: is it for want of a key? */
+int skep__sqlite_explain_unread(sqlite_conn *conn, const skep__conn_opts *opts, int rc);
+
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out);
 int skep__sqlite_prepare_controls(sqlite_conn *conn);
 

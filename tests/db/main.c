@@ -7,7 +7,7 @@ int main(int argc, char **argv)
         &open_suite,          &tx_suite,      &group_suite, &lost_suite,       &commit_suite,
         &deadline_suite,      &readers_suite, &close_suite, &checkpoint_suite, &hooks_suite,
         &stats_suite,         &mix_suite,     &rows_suite,  &collect_suite,    &scale_suite,
-        &bitcraps_pool_suite, NULL,
+        &bitcraps_pool_suite, &seal_suite,    NULL,
     };
     static const harness_role roles[] = {{"contender", contender}, {NULL, NULL}};
     return harness_main(argc, argv, suites, roles);

@@ -20,6 +20,7 @@ extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;
 extern const harness_suite scale_suite;
 extern const harness_suite bitcraps_pool_suite;
+extern const harness_suite seal_suite;
 
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);

@@ -101,10 +101,13 @@ TEST(a_file_that_is_no_database_is_corrupt)
     skep__conn_opts opts = sql_opts(SKEP__CONN_WRITER);
     skep__conn *conn = NULL;
     char junk[8192];
-    rng r = rng_of(harness_seed());
-    rng_fill(&r, junk, sizeof(junk));
+    memset(junk, 'j', sizeof(junk));
     harness_write_file(opts.path, junk, sizeof(junk));
     assert_fails(skep__conn_open(&skep__sqlite_driver, &opts, &conn), SKEP_ECORRUPT);
+    rng r = rng_of(harness_seed()); /* noise may be an encrypted one */
+    rng_fill(&r, junk, sizeof(junk));
+    harness_write_file(opts.path, junk, sizeof(junk));
+    assert_fails(skep__conn_open(&skep__sqlite_driver, &opts, &conn), SKEP_EAUTH);
 }
 
 TEST(a_foreign_file_keeps_its_journal_mode)
