@@ -166,6 +166,13 @@ bool run_read_until(running *r, const char *text)
     return false;
 }
 
+bool run_ended(const running *r)
+{
+    siginfo_t info = {0};
+    ck_assert_int_eq(waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    return info.si_pid == r->pid;
+}
+
 int run_wait(running *r)
 {
     int ended = 0;

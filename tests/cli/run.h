@@ -45,6 +45,8 @@ typedef struct running {
 running run_start(const char *const argv[]);
 /* Read its stdout until `text` was there; false at its end. */
 bool run_read_until(running *r, const char *text);
+/* Has it ended? run_wait() still tells how. */
+bool run_ended(const running *r);
 /* Wait for its end: exit status, or 128 + signal. */
 int run_wait(running *r);
 

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "beside.h"
 #include "run.h"
@@ -135,6 +136,39 @@ TEST(a_file_that_is_not_there_is_not_made)
     ck_assert(!harness_exists(path));
 }
 
+/* Kill the program once a file beside the database says that the new pages are on their way. */
+static void vacuum_and_kill(const char *path, const char *suffix)
+{
+    char beside[4096];
+    struct stat st;
+    running child =
+        run_start((const char *const[]){"skep", "-q", "db", "optimize", path, "--vacuum", NULL});
+    (void)snprintf(beside, sizeof(beside), "%s%s", path, suffix);
+    while ((stat(beside, &st) != 0 || st.st_size < 100000) && !run_ended(&child))
+        continue;
+    (void)kill(child.pid, SIGKILL);
+    (void)run_wait(&child);
+}
+
+TEST(a_vacuum_that_is_killed_leaves_the_file_as_it_was_and_runs_again)
+{
+    static const char *const modes[][2] = {{"delete", "-journal"}, {"wal", "-wal"}};
+    for (size_t i = 0; i < 2; i++) {
+        char before[64];
+        char name[16];
+        (void)snprintf(before, sizeof(before), "PRAGMA journal_mode=%s", modes[i][0]);
+        (void)snprintf(name, sizeof(name), "%s.db", modes[i][0]);
+        const char *path = holey(name, before);
+        for (int round = 0; round < 3; round++)
+            vacuum_and_kill(path, modes[i][1]);
+        ck_assert_int_eq(SKEP("db", "check", path, "--full").status, 0);
+        assert_sound(path);
+        ck_assert_int_eq(SKEP("-q", "db", "optimize", path, "--vacuum").status, 0);
+        ck_assert_int_eq(free_pages(path), 0);
+        assert_sound(path);
+    }
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(vacuum_gives_the_free_pages_back),
     HARNESS_TEST(the_need_for_room_is_told_before),
@@ -143,6 +177,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(analyze_makes_the_statistics_of_every_table),
     HARNESS_TEST(the_file_of_another_program_keeps_its_nature),
     HARNESS_TEST(a_process_beside_goes_on),
+    HARNESS_TEST(a_vacuum_that_is_killed_leaves_the_file_as_it_was_and_runs_again),
     HARNESS_TEST(a_file_that_is_not_there_is_not_made),
 };
 const harness_suite optimize_suite = HARNESS_SUITE("optimize", tests);
