@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/json.h"
 #include "cli/open.h"
+#include "cli/seal.h"
 #include "cli/text.h"
 
 /* What stands in the head of the file. */
@@ -18,6 +23,9 @@ typedef struct head {
 
 typedef struct file_status {
     const cli_ui *ui;
+    skep_seal seal;
+    bool opened;   /* else only what needs no key is known: `info` has path and sizes */
+    char why[SKEP_ERR_TEXT_MAX]; /* it was not opened */
     skep_db_info info;
     head head;
 } file_status;
@@ -60,15 +68,52 @@ static int read_head(skep_tx *tx, void *arg)
     return rc < 0 ? rc : read_encoding(tx, h);
 }
 
-static cli_exit read_status(const cli_call *call, file_status *s)
+/* What can be told of an encrypted file by who has no key. */
+static cli_exit read_outside(const cli_call *call, file_status *s)
 {
-    skep_db *db = NULL;
-    cli_exit status = cli_open_reading(call, call->args[0], &db);
-    if (status != CLI_DONE)
-        return status;
+    char wal[sizeof(s->info.path) + 8];
+    char real[PATH_MAX];
+    struct stat st;
+    if (realpath(call->args[0], real) == NULL || stat(real, &st) != 0)
+        return cli_fail_errno(call->ui, errno, "read", call->args[0]);
+    (void)snprintf(s->info.path, sizeof(s->info.path), "%s", real);
+    s->info.bytes = (uint64_t)st.st_size;
+    (void)snprintf(wal, sizeof(wal), "%s-wal", s->info.path);
+    if (stat(wal, &st) == 0)
+        s->info.wal_bytes = (uint64_t)st.st_size;
+    return CLI_DONE;
+}
+
+static cli_exit read_inside(const cli_call *call, file_status *s, skep_db *db)
+{
+    cli_exit status = CLI_DONE;
+    s->opened = true;
     if (skep_db_get_info(db, &s->info) < 0 || skep_read(db, read_head, &s->head) < 0)
         status = cli_fail(call->ui);
     return cli_close(call, db, status);
+}
+
+static cli_exit read_status(const cli_call *call, file_status *s)
+{
+    skep_db *db = NULL;
+    if (skep_db_seal(call->args[0], &s->seal) < 0) /* first: nobody may have it open */
+        return cli_fail(call->ui);
+    cli_exit status = cli_try_reading(call, call->args[0], &db);
+    if (status != CLI_DONE)
+        return status;
+    if (db != NULL)
+        return read_inside(call, s, db);
+    if (skep_last_error()->code != SKEP_EAUTH || s->seal.state == SKEP_SEAL_PLAIN)
+        return cli_fail(call->ui);
+    (void)snprintf(s->why, sizeof(s->why), "%s", skep_last_error()->text);
+    return read_outside(call, s);
+}
+
+static const char *cipher_of(const file_status *s)
+{
+    if (s->seal.state == SKEP_SEAL_PLAIN)
+        return "none";
+    return s->seal.cipher == SKEP_CIPHER_DEFAULT ? "unknown" : skep_cipher_name(s->seal.cipher);
 }
 
 static const char *vacuum_name(int64_t auto_vacuum)
@@ -83,21 +128,43 @@ static const char *vacuum_name(int64_t auto_vacuum)
     }
 }
 
-static json_t *as_json(const file_status *s)
+/* Of the file alone: what is known without its key. */
+static json_t *outside_json(const file_status *s)
 {
     const skep_db_info *info = &s->info;
     json_t *path = cli_json_text(skep_slice_str(info->path));
     if (path == NULL)
         return NULL;
+    return json_pack("{s:o, s:I, s:I, s:b, s:s, s:s, s:b, s:s, s:s}", "path", path, "bytes",
+                     (json_int_t)info->bytes, "wal_bytes", (json_int_t)info->wal_bytes, "encrypted",
+                     s->seal.state != SKEP_SEAL_PLAIN, "encryption", cli_seal_word(s->seal.state),
+                     "cipher", cipher_of(s), "opened", s->opened, "sqlite_version",
+                     skep_sqlite_version(), "skep_version", skep_version());
+}
+
+static json_t *inside_json(const file_status *s)
+{
+    const skep_db_info *info = &s->info;
     return json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:I, s:I}", "path", path,
-        "page_size", (json_int_t)info->page_size, "pages", (json_int_t)info->pages, "free_pages",
-        (json_int_t)info->free_pages, "bytes", (json_int_t)info->bytes, "wal_bytes",
-        (json_int_t)info->wal_bytes, "journal_mode", info->journal_mode, "synchronous",
-        info->synchronous, "encrypted", info->encrypted != 0, "sqlite_version",
-        info->sqlite_version, "skep_version", skep_version(), "auto_vacuum",
+        "{s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "page_size", (json_int_t)info->page_size,
+        "pages", (json_int_t)info->pages, "free_pages", (json_int_t)info->free_pages,
+        "journal_mode", info->journal_mode, "synchronous", info->synchronous, "auto_vacuum",
         vacuum_name(s->head.auto_vacuum), "encoding", s->head.encoding, "application_id",
         (json_int_t)s->head.application_id, "user_version", (json_int_t)s->head.user_version);
+}
+
+static json_t *as_json(const file_status *s)
+{
+    json_t *all = outside_json(s);
+    json_t *inside = s->opened ? inside_json(s) : json_object();
+    if (!s->opened && inside != NULL)
+        (void)json_object_set_new(inside, "why", cli_json_text(skep_slice_str(s->why)));
+    bool fits = all != NULL && inside != NULL && json_object_update(all, inside) == 0;
+    json_decref(inside);
+    if (fits)
+        return all;
+    json_decref(all);
+    return NULL;
 }
 
 static void row(cli_out *out, const cli_ui *ui, const char *name, const char *text)
@@ -119,6 +186,33 @@ static void head_rows(cli_out *out, const cli_ui *ui, const head *h)
     row(out, ui, "user version", text);
 }
 
+static void inside_rows(cli_out *out, const file_status *s)
+{
+    const cli_ui *ui = s->ui;
+    const skep_db_info *info = &s->info;
+    char text[128];
+    (void)snprintf(text, sizeof(text), "%s of %u bytes, %s free", cli_count(info->pages).s,
+                   info->page_size, cli_count(info->free_pages).s);
+    row(out, ui, "pages", text);
+    row(out, ui, "journal mode", info->journal_mode);
+    row(out, ui, "synchronous", info->synchronous);
+    head_rows(out, ui, &s->head);
+}
+
+static void seal_row(cli_out *out, const file_status *s)
+{
+    char text[256];
+    if (s->seal.state == SKEP_SEAL_PLAIN)
+        (void)snprintf(text, sizeof(text), "no");
+    else if (s->seal.state == SKEP_SEAL_ENCRYPTED)
+        (void)snprintf(text, sizeof(text), "yes, %s",
+                       s->seal.cipher == SKEP_CIPHER_DEFAULT ? "the cipher is not recorded"
+                                                             : cipher_of(s));
+    else
+        (void)snprintf(text, sizeof(text), "%s", cli_seal_text(s->seal.state));
+    row(out, s->ui, "encrypted", text);
+}
+
 static void as_lines(cli_out *out, const file_status *s)
 {
     const cli_ui *ui = s->ui;
@@ -128,23 +222,23 @@ static void as_lines(cli_out *out, const file_status *s)
     (void)snprintf(text, sizeof(text), "%s (%llu bytes)", cli_bytes(info->bytes).s,
                    (unsigned long long)info->bytes);
     row(out, ui, "size", text);
-    (void)snprintf(text, sizeof(text), "%s of %u bytes, %s free", cli_count(info->pages).s,
-                   info->page_size, cli_count(info->free_pages).s);
-    row(out, ui, "pages", text);
     (void)snprintf(text, sizeof(text), "%s (%llu bytes)", cli_bytes(info->wal_bytes).s,
                    (unsigned long long)info->wal_bytes);
     row(out, ui, "wal", info->wal_bytes > 0 ? text : "none");
-    row(out, ui, "journal mode", info->journal_mode);
-    row(out, ui, "synchronous", info->synchronous);
-    row(out, ui, "encrypted", info->encrypted != 0 ? "yes" : "no");
-    head_rows(out, ui, &s->head);
-    (void)snprintf(text, sizeof(text), "%s, in skep %s", info->sqlite_version, skep_version());
+    seal_row(out, s);
+    if (s->opened)
+        inside_rows(out, s);
+    else
+        row(out, ui, "not opened", s->why);
+    (void)snprintf(text, sizeof(text), "%s, in skep %s", skep_sqlite_version(), skep_version());
     row(out, ui, "SQLite", text);
 }
 
 cli_exit cli_db_status(const cli_call *call)
 {
-    file_status s = {.ui = call->ui, .info = {.size = (uint32_t)sizeof(s.info)}};
+    file_status s = {.ui = call->ui,
+                     .seal = {.size = (uint32_t)sizeof(s.seal)},
+                     .info = {.size = (uint32_t)sizeof(s.info)}};
     cli_out out = {stdout, 0};
     cli_exit status = read_status(call, &s);
     if (status != CLI_DONE)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <skep/version.h>
+#include <skep/skep.h>
 
 #include "run.h"
 #include "untouched.h"
@@ -39,6 +40,8 @@ TEST(status_says_what_the_file_is)
     assert_text(have, "journal_mode", "wal");
     assert_text(have, "synchronous", "full");
     ck_assert(json_is_false(json_object_get(have, "encrypted")));
+    assert_text(have, "encryption", "plain");
+    assert_text(have, "cipher", "none");
     assert_text(have, "sqlite_version", skep_sqlite_version());
     json_decref(have);
 }
@@ -69,6 +72,60 @@ TEST(status_tells_what_stands_in_the_head_of_the_file)
     assert_text(have, "journal_mode", "delete");
     assert_number(have, "application_id", -7);
     assert_number(have, "user_version", 42);
+    json_decref(have);
+}
+
+/* Encrypted, with the passphrase "right". */
+static const char *encrypted(void)
+{
+    const char *path = harness_path("e.db");
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    skep_key *key = NULL;
+    skep_db *db = NULL;
+    assert_ok(skep_key_passphrase(skep_slice_str("right"), &key));
+    opts.key = key;
+    opts.cipher = SKEP_CIPHER_CHACHA20;
+    assert_ok(skep_db_open(path, &opts, &db));
+    assert_ok(skep_db_close(db));
+    skep_key_free(key);
+    return path;
+}
+
+TEST(status_of_an_encrypted_file_needs_no_key)
+{
+    const char *path = encrypted();
+    static const char *const keys[] = {NULL, "wrong"};
+    for (size_t i = 0; i < 2; i++) {
+        if (keys[i] != NULL)
+            ck_assert_int_eq(setenv("SKEP_KEY", keys[i], 1), 0);
+        ran r = SKEP("db", "status", path, "--json");
+        ck_assert_int_eq(r.status, 0);
+        json_t *have = parse_json(r.out);
+        assert_text(have, "encryption", "encrypted");
+        assert_text(have, "cipher", "chacha20");
+        ck_assert(json_is_true(json_object_get(have, "encrypted")));
+        ck_assert(json_is_false(json_object_get(have, "opened")));
+        ck_assert(json_is_string(json_object_get(have, "why")));
+        ck_assert_int_gt(json_integer_value(json_object_get(have, "bytes")), 0);
+        ck_assert_ptr_null(json_object_get(have, "pages"));
+        json_decref(have);
+        r = SKEP("db", "status", path);
+        ck_assert(contains(r.out, "yes, chacha20\n") && contains(r.out, "not opened"));
+    }
+}
+
+TEST(status_of_an_encrypted_file_with_its_key_tells_all)
+{
+    const char *path = encrypted();
+    untouched before = untouched_take(path);
+    ck_assert_int_eq(setenv("SKEP_KEY", "right", 1), 0);
+    ran r = SKEP("db", "status", path, "--json");
+    ck_assert_int_eq(r.status, 0);
+    json_t *have = parse_json(r.out);
+    ck_assert(json_is_true(json_object_get(have, "opened")));
+    ck_assert_int_gt(json_integer_value(json_object_get(have, "pages")), 0);
+    assert_text(have, "encoding", "UTF-8");
+    untouched_check(&before);
     json_decref(have);
 }
 
@@ -113,6 +170,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(status_says_what_the_file_is),
     HARNESS_TEST(status_for_a_person_has_a_line_for_each_fact),
     HARNESS_TEST(status_tells_what_stands_in_the_head_of_the_file),
+    HARNESS_TEST(status_of_an_encrypted_file_needs_no_key),
+    HARNESS_TEST(status_of_an_encrypted_file_with_its_key_tells_all),
     HARNESS_TEST(status_refuses_what_is_no_database),
     HARNESS_TEST(status_and_query_leave_the_file_as_it_is),
 };
