@@ -194,20 +194,21 @@ static json_t *object_json(const stats *s, const cli_object *object)
 static json_t *as_json(const stats *s)
 {
     const cli_objects *o = &s->objects;
+    uint64_t bytes = o->pages * o->page_size;
+    size_t left_out = o->count - s->shown;
     json_t *list = json_array();
     for (size_t i = 0; i < s->shown; i++)
         if (json_array_append_new(list, object_json(s, &o->list[i])) != 0) {
             json_decref(list);
             return NULL;
         }
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "path",
-                     cli_json_text(skep_slice_str(s->info.path)), "page_size",
-                     (json_int_t)o->page_size, "pages", (json_int_t)o->pages, "free_pages",
-                     (json_int_t)o->free_pages, "other_pages", (json_int_t)o->other_pages,
-                     "damaged_pages", (json_int_t)o->damaged_pages, "bytes",
-                     (json_int_t)(o->pages * o->page_size), "file_bytes", (json_int_t)s->info.bytes,
-                     "wal_bytes", (json_int_t)s->info.wal_bytes, "objects", list,
-                     "objects_left_out", (json_int_t)(o->count - s->shown));
+    return json_pack(
+        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "path",
+        cli_json_text(skep_slice_str(s->info.path)), "page_size", (json_int_t)o->page_size, "pages",
+        (json_int_t)o->pages, "free_pages", (json_int_t)o->free_pages, "other_pages",
+        (json_int_t)o->other_pages, "damaged_pages", (json_int_t)o->damaged_pages, "bytes",
+        (json_int_t)bytes, "file_bytes", (json_int_t)s->info.bytes, "wal_bytes",
+        (json_int_t)s->info.wal_bytes, "objects", list, "objects_left_out", (json_int_t)left_out);
 }
 
 /* ---- both ---- */

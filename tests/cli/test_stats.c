@@ -92,11 +92,10 @@ TEST(the_figures_are_those_of_sqlite_itself)
 {
     const char *path = mixed();
     json_t *stats = stats_of(path);
-    ran r =
-        SKEP("db", "query", path,
-             "SELECT pageno AS pages, payload AS payload_bytes, unused AS unused_bytes,"
-             " mx_payload AS largest_row_bytes FROM dbstat WHERE aggregate = TRUE AND name = 't'",
-             "--json");
+    static const char sql[] =
+        "SELECT pageno AS pages, payload AS payload_bytes, unused AS unused_bytes,"
+        " mx_payload AS largest_row_bytes FROM dbstat WHERE aggregate = TRUE AND name = 't'";
+    ran r = SKEP("db", "query", path, sql, "--json");
     json_t *sqlite = parse_json(r.out);
     const char *key;
     json_t *value;
