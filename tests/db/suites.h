@@ -22,7 +22,15 @@ extern const harness_suite scale_suite;
 extern const harness_suite bitcraps_pool_suite;
 extern const harness_suite seal_suite;
 
+extern const harness_suite maintain_suite;
+extern const harness_suite lock_suite;
+extern const harness_suite watch_suite;
+extern const harness_suite health_suite;
+extern const harness_suite check_suite;
+
 /* A child process of mix_suite. */
 int contender(int argc, char **argv);
+/* One of lock_suite. */
+int keeper(int argc, char **argv);
 
 #endif

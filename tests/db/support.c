@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness/harness.h"
@@ -214,4 +215,99 @@ void gate_came(gate *g, uint32_t count)
         ck_assert_uint_lt(skep__now_ns(), deadline);
         (void)sched_yield();
     }
+}
+
+/* ---- maintenance ---- */
+
+skep_db *db_open_parked(const skep_db_opts *opts)
+{
+    static uint64_t parked; /* each test has a process of its own */
+    if (parked == 0)
+        point_wait("db.tick");
+    skep_db *db = db_open(opts);
+    point_reached("db.tick", ++parked);
+    return db;
+}
+
+void db_close_parked(skep_db *db)
+{
+    point_release("db.tick");
+    db_close(db);
+}
+
+void db_tick(skep_db *db, uint64_t seconds)
+{
+    skep__maintain_tick(db, skep__now_ns() + seconds * SKEP__NS_PER_S);
+    skep__upkeep_join(db);
+}
+
+static skep_health health;
+
+const skep_health_reason *db_reason(skep_db *db, uint64_t seconds, const char *what)
+{
+    skep__health_at(db, skep__now_ns() + seconds * SKEP__NS_PER_S, &health);
+    for (uint32_t i = 0; i < health.reasons_count; i++)
+        if (strcmp(health.reasons[i].what, what) == 0) {
+            ck_assert_int_ne(health.state, SKEP_HEALTHY);
+            ck_assert_int_ne(health.reasons[i].text[0], '\0');
+            return &health.reasons[i];
+        }
+    return NULL;
+}
+
+int db_health_state(skep_db *db)
+{
+    skep_health now = {.size = sizeof(now)};
+    assert_ok(skep_db_health(db, &now));
+    return now.state;
+}
+
+/* ---- events ---- */
+
+static struct {
+    pthread_mutex_t mutex;
+    size_t count;
+    heard_event list[HEARD_MAX];
+} heard = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void hear(const skep_event *event, void *ctx)
+{
+    (void)ctx;
+    (void)pthread_mutex_lock(&heard.mutex);
+    heard_event *e = &heard.list[heard.count++ % HEARD_MAX];
+    size_t at = 0;
+    (void)snprintf(e->name, sizeof(e->name), "%s", event->name);
+    for (size_t i = 0; i < event->field_count && at < sizeof(e->text); i++) {
+        const skep_field *f = &event->fields[i];
+        int n = f->value.type == SKEP_TEXT
+                    ? snprintf(e->text + at, sizeof(e->text) - at, "%s=%.*s ", f->key,
+                               (int)f->value.u.s.len, (const char *)f->value.u.s.data)
+                    : snprintf(e->text + at, sizeof(e->text) - at, "%s=%lld ", f->key,
+                               (long long)f->value.u.i);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    (void)pthread_mutex_unlock(&heard.mutex);
+}
+
+void events_listen(skep_level least)
+{
+    skep_set_event_sink(hear, NULL, least);
+}
+
+int events_count(const char *name, const char *text)
+{
+    int count = 0;
+    (void)pthread_mutex_lock(&heard.mutex);
+    for (size_t i = 0; i < heard.count && i < HEARD_MAX; i++)
+        count += strcmp(heard.list[i].name, name) == 0 &&
+                 (text == NULL || strstr(heard.list[i].text, text) != NULL);
+    (void)pthread_mutex_unlock(&heard.mutex);
+    return count;
+}
+
+void events_forget(void)
+{
+    (void)pthread_mutex_lock(&heard.mutex);
+    heard.count = 0;
+    (void)pthread_mutex_unlock(&heard.mutex);
 }

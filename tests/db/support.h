@@ -99,4 +99,29 @@ void gate_wait(void *ctx); /* for script.first or script.last */
 void gate_open(gate *g);
 void gate_came(gate *g, uint32_t count); /* wait until so many stand at it */
 
+/* ---- maintenance by the test's clock ---- */
+
+/* As db_open(), but its maintenance thread stands before its first tick: the test ticks. */
+skep_db *db_open_parked(const skep_db_opts *opts);
+void db_close_parked(skep_db *db); /* from then on all threads tick by themselves */
+/* One tick so many seconds after now, and the long work that it starts. */
+void db_tick(skep_db *db, uint64_t seconds);
+/* The health at that time; has it this reason? NULL: it has not. The answer lives to the next call.
+ */
+const skep_health_reason *db_reason(skep_db *db, uint64_t seconds, const char *what);
+int db_health_state(skep_db *db);
+
+/* ---- events ---- */
+
+#define HEARD_MAX 64
+typedef struct heard_event {
+    char name[32];
+    char text[512]; /* its fields, "key=value " each */
+} heard_event;
+/* Listen from now on, to the end of the test. */
+void events_listen(skep_level least);
+/* How many of that name there were; `text` (may be NULL): and in which it stands. */
+int events_count(const char *name, const char *text);
+void events_forget(void);
+
 #endif
