@@ -91,6 +91,18 @@ static const cli_option import_options[] = {
     {0},
 };
 
+static const cli_option export_options[] = {
+    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "Export this table", false},
+    {CLI_OPT_QUERY, 0, "query", "SQL", CLI_TEXT, NULL, "Export what this query gives", false},
+    {CLI_OPT_OUT, 'o', "output", "OUT", CLI_FILE, NULL, "Write to OUT instead of standard output",
+     false},
+    {CLI_OPT_FORMAT, 0, "format", "F", CLI_WORDS, "csv tsv ndjson",
+     "What to write, if the name of OUT does not say it; csv", false},
+    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace OUT if it is there", false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
+
 static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
@@ -171,6 +183,13 @@ const cli_command cli_commands[] = {
      "zcat big.csv.gz | skep db import app.db --table t --format csv -\n"
      "skep db import app.db --table t data.csv --reject bad.csv\n",
      "skep-db(1)", import_args, import_options, cli_db_import},
+    {"db", "export", "Write a table, or what a query gives, as CSV, TSV or NDJSON",
+     "All rows are of one snapshot. Every value is written so that skep db import\n"
+     "reads back the same. OUT appears when it is complete, and is never half.",
+     "skep db export app.db --table person -o person.csv\n"
+     "skep db export app.db --table log --format ndjson | gzip > log.ndjson.gz\n"
+     "skep db export app.db --query \"SELECT id FROM person\" -o ids.tsv --force\n",
+     "skep-db(1)", status_args, export_options, cli_db_export},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

@@ -243,6 +243,7 @@ static int open_db(import *m)
     opts.cache_bytes = CACHE_BYTES;
     opts.write_max_ms = WRITE_MAX_MS;
     opts.write_slow_ms = WRITE_MAX_MS;
+    opts.profile = SKEP_PROFILE_OFF;
     return skep_db_open(m->path, &opts, &m->db);
 }
 

@@ -84,6 +84,8 @@ typedef struct import {
 
 /* Read the table's columns; `found` stays false where there is no such table. */
 int import_find_table(skep_db *db, import_table *table);
+/* A SELECT of all its columns. */
+void import_write_select(cli_buf *sql, const import_table *table);
 /* The SQL of the import. False: memory ran out. */
 bool import_write_sql(import *m);
 /* Start to read the data, and wait for its first batch. */

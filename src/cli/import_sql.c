@@ -152,6 +152,17 @@ static void put_insert(cli_buf *sql, const import *m, size_t rows)
     }
 }
 
+void import_write_select(cli_buf *sql, const import_table *table)
+{
+    cli_buf_puts(sql, "SELECT ");
+    for (size_t i = 0; i < table->columns.count; i++) {
+        cli_buf_puts(sql, i > 0 ? ", " : "");
+        put_name(sql, table->columns.list[i].name);
+    }
+    cli_buf_puts(sql, " FROM ");
+    put_name(sql, table->name);
+}
+
 bool import_write_sql(import *m)
 {
     size_t many = VALUES_AT_ONCE / m->columns.count;

@@ -61,6 +61,8 @@ static const exit_case cases[] = {
     {"optimize", 3, missing, {NULL}},
     {"checkpoint", 0, good, {NULL}},
     {"checkpoint", 3, missing, {NULL}},
+    {"export", 0, good, {"--table", "t"}},
+    {"export", 3, missing, {"--table", "t"}},
     {"import", 0, good, {"one.csv", "--table", "t"}},
     {"import", 1, good, {"two.csv", "--table", "t", "--reject=bad.csv"}},
     {"import", 3, good, {"two.csv", "--table", "t"}},
