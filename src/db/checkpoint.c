@@ -13,6 +13,7 @@
 
 #include "base/event.h"
 #include "base/point.h"
+#include "base/time.h"
 #include "db/db_private.h"
 
 /* A connection that failed is not used again: it may have been its fault. One whose sync failed is
@@ -39,8 +40,12 @@ static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
     if (c->conn->sync_failed)
         return SKEP__FAIL(SKEP_EPOISONED, "the sync of an earlier checkpoint of %s failed",
                           db->path);
+    uint64_t before = skep__now_ns();
     int rc = c->conn->driver->checkpoint(c->conn, SKEP__CHECKPOINT_PASSIVE, pages, left);
+    skep__hist_add(&db->checkpoint_ns, skep__now_ns() - before);
     atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
+    if (rc >= 0 && *left > 0)
+        atomic_fetch_add_explicit(&c->blocked, 1, memory_order_relaxed);
     return rc < 0 ? pass_failed_locked(db, rc) : rc;
 }
 

@@ -95,6 +95,7 @@ typedef struct skep__checkpointer {
     _Atomic uint32_t asleep;  /* waking it costs a system call: only then */
     _Atomic uint32_t stop;
     _Atomic uint64_t passes;
+    _Atomic uint64_t blocked; /* of these, which left pages */
 } skep__checkpointer;
 
 /* The leader, after a commit: wake or start the thread if the WAL is long enough. */
@@ -157,11 +158,16 @@ struct skep_db {
 
     _Atomic uint64_t writes;
     _Atomic uint64_t writes_failed;
+    _Atomic uint64_t reads_failed;
     _Atomic uint64_t reruns;
     _Atomic uint64_t groups;
     _Atomic uint64_t wal_pages;
     skep__hist commit_ns;
     skep__hist write_ns;
+    skep__hist read_ns; /* of one in sixteen */
+    skep__hist pool_wait_ns;
+    skep__hist group_calls;
+    skep__hist checkpoint_ns;
 };
 
 /* Count a call in; SKEP_ECLOSED once the database closes. Leaving may free the database. */

@@ -306,6 +306,8 @@ int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts 
     SKEP__TRY(skep__db_enter(db));
     int rc = read_inside(db, fn, arg, opts != NULL ? opts : &none);
     skep__note_call(db, rc);
+    if (rc < 0)
+        atomic_fetch_add_explicit(&db->reads_failed, 1, memory_order_relaxed);
     skep__db_leave(db);
     return rc;
 }

@@ -20,6 +20,15 @@ static void count_readers(skep_db *db, skep_db_stats *out)
     }
 }
 
+/* What the file system says; nothing is opened. What cannot be known is 0. */
+static void read_files(const skep_db *db, skep_db_stats *out)
+{
+    int64_t wal_bytes = skep__db_file_bytes(db, "-wal");
+    out->wal_bytes = wal_bytes > 0 ? (uint64_t)wal_bytes : 0;
+    if (skep__os_free_bytes(db->path, &out->disk_free_bytes) < 0)
+        out->disk_free_bytes = 0;
+}
+
 int skep_db_get_stats(skep_db *db, skep_db_stats *out)
 {
     SKEP__REQUIRE(db != NULL);
@@ -40,6 +49,9 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     out->write_p999_ns = skep__hist_quantile(&db->write_ns, 0.999);
     out->write_max_ns = skep__hist_max(&db->write_ns);
     count_readers(db, out);
+    out->failed_transactions = out->writes_failed + atomic_load(&db->reads_failed);
+    out->total_transactions = out->writes + out->writes_failed + out->reads;
+    read_files(db, out);
     return SKEP_OK;
 }
 

@@ -270,6 +270,7 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
     atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));
     atomic_fetch_add_explicit(&db->groups, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->writes, kept, memory_order_relaxed);
+    skep__hist_add(&db->group_calls, kept);
     *number = ++db->commits;
     atomic_store(&db->visible, *number);
     return SKEP_OK;

@@ -254,6 +254,12 @@ void skep__running_sql(const skep__conn *conn, char *out, size_t size)
 
 /* ---- what is told of it ---- */
 
+void skep__costs_busy(skep__costs *costs)
+{
+    if (costs != NULL)
+        atomic_fetch_add_explicit(&costs->busy, 1, memory_order_relaxed);
+}
+
 static void sum_locked(const skep__cost_entry *entry, skep__cost_sum *out)
     SKEP__REQUIRES(entry->costs->mutex)
 {
@@ -293,6 +299,7 @@ void skep__costs_read(skep__costs *costs, skep__costs_sums *out)
     out->texts = costs->texts;
     skep__mutex_unlock(&costs->mutex);
     out->slow = get(&costs->slow_runs);
+    out->busy = get(&costs->busy);
 }
 
 typedef struct listed {

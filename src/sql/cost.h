@@ -42,6 +42,7 @@ typedef struct skep__costs_sums {
     uint64_t total_ns;
     uint64_t slow;
     uint64_t texts;
+    uint64_t busy; /* waits for locks of other processes */
 } skep__costs_sums;
 void skep__costs_read(skep__costs *costs, skep__costs_sums *out);
 /* Times of the runs that were timed. */
@@ -49,6 +50,9 @@ const skep__hist *skep__costs_times(const skep__costs *costs);
 /* As skep_db_statements() and skep_db_slow_statements(). */
 int skep__costs_list(skep__costs *costs, skep_db_statement *list, size_t *n);
 void skep__costs_slow(skep__costs *costs, skep_db_slow *list, size_t *n);
+
+/* The engine begins to wait for another process. Accepts NULL. */
+void skep__costs_busy(skep__costs *costs);
 
 /* What a value was that a run had bound. */
 typedef struct skep__cost_value {

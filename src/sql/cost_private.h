@@ -41,6 +41,7 @@ struct skep__costs {
 
     skep__hist times;
     _Atomic uint64_t slow_runs;
+    _Atomic uint64_t busy;
     skep__event_limit slow_events;
     skep__mutex slow_mutex;
     skep_db_slow slow[SKEP_DB_SLOW_MAX] SKEP__GUARDED_BY(slow_mutex);

@@ -107,8 +107,10 @@ int skep__sqlite_on_busy(void *arg, int times)
 {
     sqlite_conn *conn = arg;
     uint64_t now = skep__now_ns();
-    if (times == 0)
+    if (times == 0) {
         conn->busy_since_ns = now;
+        skep__costs_busy(conn->base.costs);
+    }
     if (now - conn->busy_since_ns >= (uint64_t)conn->busy_timeout_ms * SKEP__NS_PER_MS ||
         limit_reached(conn->base.limit))
         return 0;

@@ -15,6 +15,8 @@ extern const harness_suite close_suite;
 extern const harness_suite checkpoint_suite;
 extern const harness_suite hooks_suite;
 extern const harness_suite stats_suite;
+extern const harness_suite costs_suite;
+extern const harness_suite metrics_suite;
 extern const harness_suite mix_suite;
 extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;

@@ -9,6 +9,7 @@ extern const harness_suite conn_suite;
 extern const harness_suite cost_suite;
 extern const harness_suite ddl_suite;
 extern const harness_suite error_suite;
+extern const harness_suite slow_suite;
 extern const harness_suite stmt_suite;
 extern const harness_suite value_suite;
 
