@@ -43,7 +43,8 @@ typedef enum skep__verdict {
 typedef struct skep__group_ops {
     /* Open the group's transaction; wait for it no longer than to `deadline_ns` (0: as long as the
      * operation itself likes) or until `cancel` (may be NULL) is fired. A failure is the answer of
-     * each request, except that SKEP_EBUSY is tried again for those whose time has not come. */
+     * each request, except that SKEP_EBUSY and SKEP_ELIMIT are tried again for those whose time has
+     * not come, where some have had theirs. */
     int (*begin)(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel);
     /* Run one request; `alone` says that it needs no protection from siblings: when it fails then,
      * UNDONE may leave its work to `rollback`. Failing sets req->rc and req->err. */
@@ -162,6 +163,10 @@ uint64_t skep__queue_expire(skep__queue *q);
 
 /* The failure of a request that is not run, or not again: cancelled, or too late. */
 int skep__req_refused(const skep__req *req);
+
+/* For whoever leads, in `begin`: run one queued request that needs no transaction (SKEP__REQ_BARE)
+ * in this thread. False: there is none. */
+bool skep__queue_serve(skep__queue *q);
 
 /* Answer held requests of commits up to `number`: SKEP_OK keeps their own result, a negative code
  * replaces it with `text` as detail and outcome committed. */

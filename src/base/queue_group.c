@@ -171,8 +171,9 @@ static const skep_cancel *group_cancel(const skep__group *g)
     return group_pending(g) == 1 ? cancel : NULL;
 }
 
-/* Answer those whose time is up; how many were they? */
-static size_t group_expire(skep__group *g)
+/* Answer those whose time is up, with `why` if waiting had a reason (NULL: none that is worth
+ * telling); how many were they? */
+static size_t group_expire(skep__group *g, const skep_err *why)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->count; i++) {
@@ -180,7 +181,8 @@ static size_t group_expire(skep__group *g)
         if (req->progress != PENDING ||
             !(skep__cancel_fired(req->cancel) || skep__req_expired(req)))
             continue;
-        req_fail_here(req, skep__req_refused(req));
+        bool told = why != NULL && !skep__cancel_fired(req->cancel);
+        req_fail_here(req, told ? skep__err_install(why) : skep__req_refused(req));
         req->progress = FINAL;
         n++;
     }
@@ -233,7 +235,8 @@ static void group_pass(skep__queue *q, skep__group *g)
     if (rc < 0) {
         skep_err err;
         skep__err_save(&err);
-        if (rc == SKEP_EBUSY && group_expire(g) > 0)
+        if ((rc == SKEP_EBUSY && group_expire(g, NULL) > 0) ||
+            (rc == SKEP_ELIMIT && group_expire(g, &err) > 0))
             return;
         group_fail(g, PENDING, skep__err_install(&err));
         return;

@@ -143,7 +143,7 @@ int skep__check_run(skep_db *db, const skep_check_opts *opts)
     skep__limit limit = {.cancel = opts->cancel, .abort = &db->abort, .look = look, .look_ctx = &c};
     if (opts->timeout_ms > 0)
         limit.deadline_ns = skep__deadline_ns(opts->timeout_ms);
-    int rc = skep__db_open_conn(db, SKEP__CONN_READER, &c.conn);
+    int rc = skep__db_open_conn(db, SKEP__CONN_READER, NULL, &c.conn);
     if (rc >= 0) {
         c.conn->limit = &limit;
         rc = check_snapshot(&c, full);

@@ -25,41 +25,55 @@ static int pass_failed_locked(skep_db *db, int rc) SKEP__REQUIRES(db->checkpoint
         return rc;
     skep_err err;
     skep__err_save(&err);
+    skep__use_closed(&c->use);
     (void)skep__conn_close(SKEP__TAKE(c->conn));
     return skep__err_install(&err);
 }
 
-static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left)
+static int pass_locked(skep_db *db, uint64_t *pages, uint64_t *left, bool *clear)
     SKEP__REQUIRES(db->checkpointer.mutex)
 {
     skep__checkpointer *c = &db->checkpointer;
-    if (c->conn == NULL)
-        SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &c->conn));
+    if (c->conn == NULL) {
+        SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, NULL, &c->conn));
+        skep__use_opened(&c->use);
+    }
     SKEP__POINT("db.before_checkpoint");
     SKEP__TRY(skep__db_check_poison(db));
     if (c->conn->sync_failed)
         return SKEP__FAIL(SKEP_EPOISONED, "the sync of an earlier checkpoint of %s failed",
                           db->path);
     uint64_t before = skep__now_ns();
-    int rc = c->conn->driver->checkpoint(c->conn, SKEP__CHECKPOINT_PASSIVE, pages, left);
+    skep__use_begin(&c->use, before);
+    int rc = clear != NULL
+                 ? c->conn->driver->clear(c->conn, pages, left, clear)
+                 : c->conn->driver->checkpoint(c->conn, SKEP__CHECKPOINT_PASSIVE, pages, left);
+    skep__use_end(&c->use);
     skep__hist_add(&db->checkpoint_ns, skep__now_ns() - before);
     atomic_fetch_add_explicit(&c->passes, 1, memory_order_relaxed);
     if (rc >= 0 && *left > 0)
         atomic_fetch_add_explicit(&c->blocked, 1, memory_order_relaxed);
+    if (rc >= 0)
+        atomic_store(&c->left, *left);
     return rc < 0 ? pass_failed_locked(db, rc) : rc;
 }
 
-static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
+static int pass_or_clear(skep_db *db, uint64_t *pages, uint64_t *left, bool *clear)
 {
     const skep__checkpointer *c = &db->checkpointer;
     skep__mutex_lock(&db->checkpointer.mutex);
-    int rc = pass_locked(db, pages, left);
+    int rc = pass_locked(db, pages, left, clear);
     bool sync_failed = rc < 0 && c->conn != NULL && c->conn->sync_failed;
     skep__mutex_unlock(&db->checkpointer.mutex);
     /* What the sync was to make durable is the only copy of what the next commit overwrites. */
     if (sync_failed && rc != SKEP_EPOISONED)
         return skep__db_poison(db);
     return rc;
+}
+
+static int pass(skep_db *db, uint64_t *pages, uint64_t *left)
+{
+    return pass_or_clear(db, pages, left, NULL);
 }
 
 typedef struct pass_result {
@@ -195,6 +209,38 @@ void skep__checkpoint_stop(skep_db *db)
     skep__thread_join(&c->thread);
 }
 
+/* Has the owner of checkpoints, who may have reasons to leave pages in the WAL, written all back?
+ * He is asked in the maintenance thread. */
+static bool ask_owner(skep_db *db)
+{
+    skep__checkpointer *c = &db->checkpointer;
+    if (atomic_load(&c->left) == 0)
+        return true;
+    atomic_store(&c->wake_at, 0);
+    skep__checkpoint_notice(db, atomic_load(&db->wal_pages));
+    return false;
+}
+
+void skep__checkpoint_forget(skep_db *db)
+{
+    skep__mutex_lock(&db->checkpointer.mutex);
+    atomic_store(&db->checkpointer.left, UINT64_MAX);
+    skep__mutex_unlock(&db->checkpointer.mutex);
+}
+
+int skep__checkpoint_clear(skep_db *db, bool *clear)
+{
+    uint64_t pages = 0;
+    uint64_t left = 0;
+    skep__mutex_lock(&db->hooks_mutex);
+    bool owned = db->hooked && db->hooks.checkpoint != NULL;
+    skep__mutex_unlock(&db->hooks_mutex);
+    if (owned && !ask_owner(db))
+        return SKEP_OK;
+    int rc = pass_or_clear(db, &pages, &left, clear);
+    return rc == SKEP_EBUSY ? SKEP_OK : rc;
+}
+
 int skep__checkpoint_last(skep_db *db)
 {
     uint64_t pages = 0;
@@ -208,6 +254,7 @@ int skep_db_checkpoint_pass(skep_db *db, int exclusive, uint64_t *left)
 {
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(left != NULL);
+    SKEP__TRY(skep__db_here(db));
     if (db->writer == NULL)
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     SKEP__TRY(skep__db_check_poison(db));

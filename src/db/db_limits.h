@@ -15,6 +15,12 @@
 #define SKEP__DB_CHECKPOINT_TAIL 200
 #define SKEP__DB_CHECKPOINT_CEILING 16
 
+/* Above the ceiling of the WAL: reads that are in the way get so long to end by themselves; the
+ * leader looks again so often, since readers of other processes tell nobody when they go. */
+#define SKEP__DB_CEILING_GRACE_NS (100 * SKEP__NS_PER_MS)
+#define SKEP__DB_CEILING_PAUSE_NS (2 * SKEP__NS_PER_MS)
+#define SKEP__DB_FRAME_HEADER 24 /* bytes before each page in the WAL */
+
 #define SKEP__DB_READER_WORDS 8 /* futex words that waiting readers share out */
 #define SKEP__DB_PATH_MAX 4096
 

@@ -49,6 +49,7 @@ static void wait_for_hook(skep_db *db)
 int skep_db_set_hooks(skep_db *db, const skep_db_hooks *hooks)
 {
     SKEP__REQUIRE(db != NULL);
+    SKEP__TRY(skep__db_here(db));
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE, "hooks cannot change inside a transaction function");
     if (db->writer == NULL)
@@ -71,6 +72,7 @@ int skep_db_set_hooks(skep_db *db, const skep_db_hooks *hooks)
 int skep_db_acknowledge(skep_db *db, uint64_t number, int code, const char *text)
 {
     SKEP__REQUIRE(db != NULL);
+    SKEP__TRY(skep__db_here(db));
     if (code > 0)
         return SKEP__FAIL(SKEP_EINVALID, "%d is neither SKEP_OK nor a failure", code);
     skep__queue_release(&db->queue, number, code, text);
@@ -81,6 +83,7 @@ int skep_db_restore_point(skep_db *db, const char *name)
 {
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(name != NULL);
+    SKEP__TRY(skep__db_here(db));
     skep__mutex_lock(&db->hooks_mutex);
     skep_db_hooks hooks = db->hooks;
     bool there = db->hooked && hooks.restore_point != NULL;

@@ -15,11 +15,13 @@
 static const struct {
     const char *name;
     void (*run)(skep_db *db, uint64_t now_ns);
+    bool always; /* for handles that maintain nothing too */
 } steps[] = {
-    {"lock", skep__lock_step},        {"watchdog", skep__watch_step},
-    {"readers", skep__pool_step},     {"disk", skep__disk_step},
-    {"wal", skep__wal_step},          {"damage", skep__corrupt_step},
-    {"long work", skep__upkeep_step},
+    {"old reads", skep__readers_watch, true}, {"idle readers", skep__readers_tend, true},
+    {"lock", skep__lock_step, false},         {"watchdog", skep__watch_step, false},
+    {"readers", skep__pool_step, false},      {"disk", skep__disk_step, false},
+    {"wal", skep__wal_step, false},           {"damage", skep__corrupt_step, false},
+    {"long work", skep__upkeep_step, false},
 };
 
 bool skep__attended(const skep_db *db)
@@ -30,7 +32,8 @@ bool skep__attended(const skep_db *db)
 void skep__maintain_tick(skep_db *db, uint64_t now_ns)
 {
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        steps[i].run(db, now_ns);
+        if (steps[i].always || skep__attended(db))
+            steps[i].run(db, now_ns);
     atomic_store(&db->maintain.ticked_ns, now_ns);
 }
 
@@ -92,10 +95,25 @@ void skep__maintain_start(skep_db *db)
         atomic_store(&m->ticked_ns, 0);
 }
 
+/* Who opens a lease may outlast the close, which must find the thread that it joins, or none ever.
+ */
+void skep__maintain_leases(skep_db *db)
+{
+    skep__maintain *m = &db->maintain;
+    if (skep__attended(db) || (db->opts.flags & SKEP_DB_UNATTENDED) != 0)
+        return;
+    skep__mutex_lock(&db->hooks_mutex);
+    if (!m->thread.started && atomic_load(&m->stop) == 0)
+        (void)skep__thread_start(&m->thread, "skep-leases", thread_main, db);
+    skep__mutex_unlock(&db->hooks_mutex);
+}
+
 void skep__maintain_stop(skep_db *db)
 {
     skep__maintain *m = &db->maintain;
+    skep__mutex_lock(&db->hooks_mutex);
     atomic_store(&m->stop, 1);
+    skep__mutex_unlock(&db->hooks_mutex);
     skep_cancel_fire(m->cancel);
     atomic_fetch_add(&m->word, 1);
     skep__word_wake(&m->word, INT_MAX);

@@ -95,6 +95,9 @@ void skep__maintain_dispose(skep_db *db);
 /* Once the database is open. A thread that cannot be had makes the health degraded, nothing else.
  */
 void skep__maintain_start(skep_db *db);
+/* For the age of leases: the same thread where nothing else asks for it, to read only or in a file
+ * of another program. Where it cannot be had, the age is looked at when a lease is used. */
+void skep__maintain_leases(skep_db *db);
 /* No tick and no long work after this. */
 void skep__maintain_stop(skep_db *db);
 bool skep__attended(const skep_db *db);

@@ -9,7 +9,8 @@
 #include "db/db_private.h"
 #include "os/os.h"
 
-int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out)
+int skep__db_open_conn(skep_db *db, skep__conn_role role, const skep__limit *limit,
+                       skep__conn **out)
 {
     SKEP__TRY(skep__db_check_same_file(db));
     skep__conn_opts opts = {
@@ -20,6 +21,7 @@ int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out)
         .foreign = (db->opts.flags & SKEP_DB_FOREIGN) != 0,
         .keep_beside = db->keep_beside,
         .synchronous = (skep_sync)db->opts.synchronous,
+        .connect_timeout_ms = db->opts.connect_timeout_ms,
         .busy_timeout_ms = db->opts.busy_timeout_ms,
         .cache_bytes = db->cache_share,
         .costs = db->costs,
@@ -28,6 +30,7 @@ int skep__db_open_conn(skep_db *db, skep__conn_role role, skep__conn **out)
         .key = db->key,
         .remember = db->inode == 0, /* the first connection: nobody else has the key yet */
         .sealed = skep__db_sealed_with(db),
+        .limit = limit,
     };
     memcpy(opts.ciphers, db->ciphers, sizeof(opts.ciphers));
     return skep__conn_open(&skep__sqlite_driver, &opts, out);
@@ -44,8 +47,34 @@ static int init_writer(skep_db *db)
     };
     SKEP__TRY(skep__queue_init(&db->queue, &skep__writer_ops, db, &opts));
     if ((db->opts.flags & SKEP_DB_READONLY) != 0)
-        return skep__db_open_conn(db, SKEP__CONN_READER, &db->readers.slots[0].conn);
-    return skep__db_open_conn(db, SKEP__CONN_WRITER, &db->writer);
+        return skep__reader_connect(db, &db->readers.slots[0], NULL);
+    SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_WRITER, NULL, &db->writer));
+    skep__use_opened(&db->writer_use);
+    return SKEP_OK;
+}
+
+/* What follows from what the file is. */
+static int init_limits(skep_db *db, const skep_db_opts *opts)
+{
+    skep__conn_info info;
+    if (db->writer == NULL)
+        return SKEP_OK;
+    db->frame_bytes = db->writer->page_size + SKEP__DB_FRAME_HEADER;
+    db->ceiling_pages = db->opts.wal_ceiling_bytes / db->frame_bytes;
+    if ((db->opts.flags & SKEP_DB_FOREIGN) == 0)
+        return SKEP_OK;
+    SKEP__TRY(db->writer->driver->info(db->writer, &info));
+    db->in_turn = strcmp(info.journal_mode, "wal") != 0;
+    if (!db->in_turn)
+        return SKEP_OK;
+    if (opts != NULL && opts->readers > 1)
+        return SKEP__FAIL(
+            SKEP_EUNSUPPORTED,
+            "%s has the journal mode %s, in which reading and writing lock each other "
+            "out: it opens with one reader, not %u",
+            db->path, info.journal_mode, opts->readers);
+    db->readers.count = 1;
+    return SKEP_OK;
 }
 
 static int init(skep_db *db, const char *path, const skep_db_opts *opts)
@@ -59,6 +88,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
         .path = db->path,
     };
     SKEP__TRY(skep__costs_new(&costs, &db->costs));
+    SKEP__TRY(skep__home_init(&db->home));
     db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
@@ -72,6 +102,8 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 #endif
     SKEP__TRY(skep__readers_init(db));
     int rc = init_writer(db);
+    if (rc >= 0)
+        rc = init_limits(db, opts);
     if (rc < 0)
         return skep__db_explain_file(db, rc);
     SKEP__TRY(
@@ -110,6 +142,7 @@ static int dispose(skep_db *db)
     skep__maintain_dispose(db);
     skep__costs_free(db->costs);
     skep_key_free(db->key);
+    skep__home_dispose(&db->home);
     skep__free(db->path);
     skep__free(db);
     return rc < 0 ? skep__err_install(&err) : closed;
@@ -137,10 +170,31 @@ int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
     return SKEP_OK;
 }
 
+/* ---- a child process ---- */
+
+int skep__db_here(const skep_db *db)
+{
+    if (__builtin_expect(skep__home_here(&db->home), 1))
+        return SKEP_OK;
+    return SKEP__FAIL(SKEP_EMISUSE, "%s was opened before fork(): a child process opens it anew",
+                      db->path);
+}
+
+/* In a child the connections are left as they are: closing them would write to the files, and the
+ * locks that SQLite believes to have are the parent's. Nor are there any threads to wait for. */
+static void abandon(skep_db *db)
+{
+    skep__free(db->readers.block);
+    skep__home_dispose(&db->home);
+    skep__free(db->path);
+    skep__free(db);
+}
+
 /* ---- calls inside, and closing ---- */
 
 int skep__db_enter(skep_db *db)
 {
+    SKEP__TRY(skep__db_here(db));
     if ((atomic_fetch_add(&db->refs, 1) & SKEP__DB_CLOSING) == 0)
         return SKEP_OK;
     skep__db_leave(db);
@@ -164,7 +218,10 @@ void skep__db_leave(skep_db *db)
         return;
     skep_err err; /* the answer of the call that leaves */
     skep__err_save(&err);
-    (void)dispose(db);
+    if (skep__db_here(db) >= 0)
+        (void)dispose(db);
+    else
+        abandon(db);
     if (err.code < 0)
         (void)skep__err_install(&err);
 }
@@ -202,6 +259,10 @@ int skep_db_close(skep_db *db)
 {
     if (db == NULL)
         return SKEP_OK;
+    if (!skep__home_here(&db->home)) {
+        skep__db_leave(db);
+        return SKEP_OK;
+    }
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE,
                           "skep_db_close on %s from inside its own transaction function", db->path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading connections: a thread takes the one that it had last, else any idle one, else opens a new
- * one up to the limit, else waits in line.
+ * Lending of reading connections: a thread takes the one that it had last, else any idle one, else
+ * opens a new one up to the limit, else waits in line.
  *
  * Lending is one compare-and-swap. Who finds none free joins a line under the mutex; who gives one
  * back looks whether somebody waits, and hands it over directly, so that nobody who comes later can
@@ -17,11 +17,9 @@
 #include "base/time.h"
 #include "db/db_private.h"
 
-#define NO_SLOT UINT32_MAX
-
 /* A thread in the line; on its stack. */
 struct skep__reader_wait {
-    _Atomic uint32_t slot; /* what it was handed; NO_SLOT so far */
+    _Atomic uint32_t slot; /* what it was handed; SKEP__NO_SLOT so far */
     _Atomic uint32_t refused;
     uint32_t word;
     skep__reader_wait *next;
@@ -141,7 +139,7 @@ static uint32_t slot_find(skep__readers *r)
                 return slot;
         }
         if (state == SKEP__READER_NONE)
-            return NO_SLOT;
+            return SKEP__NO_SLOT;
     }
 }
 
@@ -173,7 +171,7 @@ static int line_wait(skep_db *db, skep__reader_wait *w, uint64_t deadline_ns, sk
     skep__readers *r = &db->readers;
     for (;;) {
         uint32_t seen = atomic_load(&r->words[w->word]);
-        if (atomic_load(&w->slot) != NO_SLOT)
+        if (atomic_load(&w->slot) != SKEP__NO_SLOT)
             return SKEP_OK;
         if (atomic_load(&w->refused) != 0)
             return line_failed(db, cancel);
@@ -184,7 +182,7 @@ static int line_wait(skep_db *db, skep__reader_wait *w, uint64_t deadline_ns, sk
             continue;
         }
         skep__mutex_lock(&r->mutex);
-        bool served = atomic_load(&w->slot) != NO_SLOT || atomic_load(&w->refused) != 0;
+        bool served = atomic_load(&w->slot) != SKEP__NO_SLOT || atomic_load(&w->refused) != 0;
         if (!served)
             line_leave(r, w);
         skep__mutex_unlock(&r->mutex);
@@ -196,15 +194,15 @@ static int line_wait(skep_db *db, skep__reader_wait *w, uint64_t deadline_ns, sk
 static int slot_wait(skep_db *db, uint64_t deadline_ns, skep_cancel *cancel, uint32_t *out)
 {
     skep__readers *r = &db->readers;
-    skep__reader_wait w = {.slot = NO_SLOT};
+    skep__reader_wait w = {.slot = SKEP__NO_SLOT};
     skep__mutex_lock(&r->mutex);
     line_join(r, &w);
     /* One may have come free before the line was seen. */
-    uint32_t slot = r->first == &w ? slot_find(r) : NO_SLOT;
-    if (slot != NO_SLOT)
+    uint32_t slot = r->first == &w ? slot_find(r) : SKEP__NO_SLOT;
+    if (slot != SKEP__NO_SLOT)
         line_leave(r, &w);
     skep__mutex_unlock(&r->mutex);
-    if (slot == NO_SLOT) {
+    if (slot == SKEP__NO_SLOT) {
         SKEP__POINT("db.reader_waits");
         if (atomic_load(&db->closing) != 0)
             skep__readers_refuse(db);
@@ -215,20 +213,64 @@ static int slot_wait(skep_db *db, uint64_t deadline_ns, skep_cancel *cancel, uin
     return SKEP_OK;
 }
 
-/* `deadline_ns` 0: the wait for a free one is bounded by read_wait_ms, unless the call is patient.
- */
-static int reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadline_ns,
-                          uint32_t *out)
+/* ---- connections ---- */
+
+void skep__reader_sql(skep_db *db, skep__reader *reader, char *out, size_t size)
+{
+    out[0] = '\0';
+    skep__mutex_lock(&db->readers.mutex);
+    if (reader->conn != NULL)
+        skep__running_sql(reader->conn, out, size);
+    skep__mutex_unlock(&db->readers.mutex);
+}
+
+static skep__conn *conn_swap(skep_db *db, skep__reader *reader, skep__conn *conn)
+{
+    skep__mutex_lock(&db->readers.mutex);
+    skep__conn *old = reader->conn;
+    reader->conn = conn;
+    skep__mutex_unlock(&db->readers.mutex);
+    return old;
+}
+
+void skep__reader_adopt(skep_db *db, skep__reader *reader, skep__conn *conn)
+{
+    (void)conn_swap(db, reader, conn);
+    atomic_store_explicit(&reader->retire, 0, memory_order_relaxed);
+    skep__use_opened(&reader->use);
+}
+
+int skep__reader_connect(skep_db *db, skep__reader *reader, const skep__limit *limit)
+{
+    skep__conn *conn = NULL;
+    SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_READER, limit, &conn));
+    skep__reader_adopt(db, reader, conn);
+    return SKEP_OK;
+}
+
+void skep__reader_disconnect(skep_db *db, skep__reader *reader)
+{
+    skep_err err; /* the failure that led here is the one to report */
+    skep__err_save(&err);
+    skep__use_closed(&reader->use);
+    (void)skep__conn_close(conn_swap(db, reader, NULL));
+    if (err.code < 0)
+        (void)skep__err_install(&err);
+}
+
+int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadline_ns,
+                         uint32_t *out)
 {
     skep__readers *r = &db->readers;
-    uint32_t slot = atomic_load(&r->waiting) == 0 ? slot_find(r) : NO_SLOT;
-    if (slot == NO_SLOT) {
+    skep__limit limit = {.deadline_ns = deadline_ns, .cancel = opts->cancel, .abort = &db->abort};
+    uint32_t slot = atomic_load(&r->waiting) == 0 ? slot_find(r) : SKEP__NO_SLOT;
+    if (slot == SKEP__NO_SLOT) {
         if (deadline_ns == 0)
             deadline_ns = skep__deadline_ns(opts->timeout_ms < 0 ? -1 : db->opts.read_wait_ms);
         SKEP__TRY(slot_wait(db, deadline_ns, opts->cancel, &slot));
     }
     if (r->slots[slot].conn == NULL) {
-        int rc = skep__db_open_conn(db, SKEP__CONN_READER, &r->slots[slot].conn);
+        int rc = skep__reader_connect(db, &r->slots[slot], &limit);
         if (rc < 0) {
             slot_give(r, slot);
             return rc;
@@ -239,80 +281,24 @@ static int reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t dead
     return SKEP_OK;
 }
 
-/* A connection whose transaction did not end is of no use to the next caller. */
-static void reader_release(skep_db *db, uint32_t slot)
+void skep__reader_release(skep_db *db, uint32_t slot, uint32_t codes)
 {
     skep__reader *reader = &db->readers.slots[slot];
-    if (reader->conn->driver->in_tx(reader->conn)) {
-        (void)skep__conn_close(reader->conn);
-        reader->conn = NULL;
+    bool fit = !skep__codes_dirty(codes) &&
+               atomic_load_explicit(&reader->retire, memory_order_relaxed) == 0;
+    if (reader->conn != NULL && !(fit && reader->conn->driver->quiet(reader->conn))) {
+        skep__reader_disconnect(db, reader);
+        atomic_fetch_add_explicit(&db->readers.replaced, 1, memory_order_relaxed);
     }
     slot_give(&db->readers, slot);
 }
 
-/* ---- reading ---- */
-
-static int read_snapshot(skep_tx *tx, skep_tx_fn *fn, void *arg)
+bool skep__reader_take_idle(skep_db *db, uint32_t slot)
 {
-    SKEP__TRY(skep__conn_control(tx->conn, SKEP__BEGIN_READ));
-    int rc = skep__tx_run(tx, fn, arg);
-    skep_err err;
-    if (rc < 0)
-        skep__err_save(&err);
-    /* Some failures end a reading transaction too. */
-    if (tx->conn->driver->in_tx(tx->conn)) {
-        int ended = skep__conn_control(tx->conn, SKEP__COMMIT);
-        if (ended < 0 && rc >= 0)
-            return ended;
-    }
-    return rc < 0 ? skep__err_install(&err) : rc;
+    return slot_take(&db->readers, slot, SKEP__READER_FREE);
 }
 
-static int read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+void skep__reader_give(skep_db *db, uint32_t slot)
 {
-    if (skep__frame_inside(db))
-        return SKEP__FAIL(SKEP_EMISUSE, "skep_read on %s from inside its own transaction function",
-                          db->path);
-    uint32_t other = opts->flags & ~(uint32_t)SKEP_CALL_SINGLE;
-    if (other != 0)
-        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
-    SKEP__TRY(skep__call_check(db, opts));
-    skep__limit limit = {.cancel = opts->cancel, .abort = &db->abort};
-    skep__call_budget(&limit, opts, db->opts.read_max_ms, "read_max_ms");
-    if (opts->timeout_ms > 0)
-        limit.deadline_ns = skep__deadline_ns(opts->timeout_ms);
-    uint32_t slot = NO_SLOT;
-    SKEP__TRY(reader_acquire(db, opts, limit.deadline_ns, &slot));
-    skep__reader *reader = &db->readers.slots[slot];
-    skep_tx tx;
-    skep__tx_init(&tx, db, reader->conn, false);
-    tx.single = (opts->flags & SKEP_CALL_SINGLE) != 0;
-    reader->conn->limit = &limit;
-    int rc = tx.single ? skep__tx_run(&tx, fn, arg) : read_snapshot(&tx, fn, arg);
-    reader->conn->limit = NULL;
-    /* Nobody else counts here as long as the reader is ours. */
-    uint64_t reads = atomic_load_explicit(&reader->reads, memory_order_relaxed);
-    atomic_store_explicit(&reader->reads, reads + 1, memory_order_relaxed);
-    reader_release(db, slot);
-    return rc;
-}
-
-int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
-{
-    static const skep_call_opts none = SKEP_CALL_OPTS_INIT;
-    SKEP__REQUIRE(db != NULL);
-    SKEP__REQUIRE(fn != NULL);
-    SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
-    SKEP__TRY(skep__db_enter(db));
-    int rc = read_inside(db, fn, arg, opts != NULL ? opts : &none);
-    skep__note_call(db, rc);
-    if (rc < 0)
-        atomic_fetch_add_explicit(&db->reads_failed, 1, memory_order_relaxed);
-    skep__db_leave(db);
-    return rc;
-}
-
-int skep_read(skep_db *db, skep_tx_fn *fn, void *arg)
-{
-    return skep_read_with(db, fn, arg, NULL);
+    slot_give(&db->readers, slot);
 }

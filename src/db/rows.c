@@ -49,6 +49,14 @@ static void first_row(skep_rows *rows)
     rows->asked = false;
 }
 
+static int rows_cut(skep_rows *rows)
+{
+    skep_tx *tx = rows->owner;
+    rows->row_columns = 0;
+    rows->ended = true;
+    return skep__tx_fail(tx, skep__cut_fail(atomic_load(tx->cut)));
+}
+
 int skep_next(skep_rows *rows)
 {
     SKEP__REQUIRE(rows != NULL);
@@ -58,6 +66,8 @@ int skep_next(skep_rows *rows)
         return skep__tx_fail(tx, skep__err_install(&tx->lost_err));
     if (rows->ended)
         return 0;
+    if (skep__tx_cut(tx))
+        return rows_cut(rows);
     int rc = skep__stmt_step(rows);
     if (rc <= 0)
         rows->row_columns = 0;

@@ -9,17 +9,6 @@
 #include "db/db_private.h"
 #include "os/os.h"
 
-static void count_readers(skep_db *db, skep_db_stats *out)
-{
-    for (uint32_t i = 0; i < db->readers.count; i++) {
-        skep__reader *reader = &db->readers.slots[i];
-        uint32_t state = atomic_load(&reader->state);
-        out->reads += atomic_load_explicit(&reader->reads, memory_order_relaxed);
-        out->readers_open += state != SKEP__READER_NONE;
-        out->readers_busy += state == SKEP__READER_BUSY;
-    }
-}
-
 /* What the file system says; nothing is opened. What cannot be known is 0. */
 static void read_files(const skep_db *db, skep_db_stats *out)
 {
@@ -34,6 +23,7 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(out != NULL);
     SKEP__REQUIRE(out->size >= sizeof(*out));
+    SKEP__TRY(skep__db_here(db));
     memset(out, 0, sizeof(*out));
     out->size = sizeof(*out);
     out->poisoned = atomic_load(&db->poisoned);
@@ -48,7 +38,7 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     out->write_p50_ns = skep__hist_quantile(&db->write_ns, 0.5);
     out->write_p999_ns = skep__hist_quantile(&db->write_ns, 0.999);
     out->write_max_ns = skep__hist_max(&db->write_ns);
-    count_readers(db, out);
+    skep__connection_stats(db, out);
     out->failed_transactions = out->writes_failed + atomic_load(&db->reads_failed);
     out->total_transactions = out->writes + out->writes_failed + out->reads;
     read_files(db, out);

@@ -41,6 +41,8 @@ int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, 
 {
     if (tx->lost)
         return skep__err_install(&tx->lost_err);
+    if (skep__tx_cut(tx))
+        return skep__cut_fail(atomic_load(tx->cut));
     if (tx->single && tx->statements > 0)
         return SKEP__FAIL(SKEP_EMISUSE, "a second statement in a SKEP_CALL_SINGLE read: %.80s",
                           sql);
@@ -98,6 +100,7 @@ void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing)
     tx->conn = conn;
     tx->writing = writing;
     tx->single = false;
+    tx->cut = NULL;
     tx->lost = false;
     tx->unread = false;
     tx->statements = 0;

@@ -120,7 +120,7 @@ static int write_back_of_others(skep_db *db)
     skep__mutex_unlock(&db->hooks_mutex);
     if (owned || atomic_load(&db->poisoned) != 0)
         return SKEP_OK;
-    SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, &conn));
+    SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, NULL, &conn));
     int rc = conn->driver->checkpoint(conn, SKEP__CHECKPOINT_LOOK, &pages, &left);
     (void)skep__conn_close(conn);
     if (rc >= 0 && left >= db->opts.checkpoint_pages)

@@ -87,6 +87,7 @@ int skep__db_poison(skep_db *db)
 static void rollback(void *ctx)
 {
     skep_db *db = ctx;
+    skep__use_end(&db->writer_use);
     if (!db->writer->driver->in_tx(db->writer))
         return;
     skep_err err; /* the failure that led here is the one to report */
@@ -101,6 +102,8 @@ static int begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
     skep_db *db = ctx;
     SKEP__TRY(skep__db_check_poison(db));
     SKEP__POINT("db.before_begin");
+    SKEP__TRY(skep__ceiling_hold(db, deadline_ns, cancel));
+    skep__use_begin(&db->writer_use, skep__coarse_ns());
     /* A rollback that found no memory has left its transaction open. */
     if (db->writer->driver->in_tx(db->writer))
         SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
@@ -109,6 +112,8 @@ static int begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
     db->writer->limit = &limit;
     int rc = skep__conn_control(db->writer, SKEP__BEGIN_WRITE);
     db->writer->limit = NULL;
+    if (rc < 0)
+        skep__use_end(&db->writer_use);
     return rc;
 }
 
@@ -231,7 +236,10 @@ static skep__verdict run(void *ctx, skep__req *req, bool alone)
 #ifdef SKEP_TEST_BUILD
     alone = alone && db->rerun_percent == 0; /* running it again for practice takes a savepoint */
 #endif
-    return run_in_transaction(db, call, !alone);
+    skep__verdict verdict = run_in_transaction(db, call, !alone);
+    if (verdict == SKEP__LOST)
+        skep__use_end(&db->writer_use);
+    return verdict;
 }
 
 /* COMMIT failed with this thread's error detail. */
@@ -265,6 +273,7 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
     int rc = skep__conn_control(db->writer, SKEP__COMMIT);
     if (rc < 0)
         return commit_failed(db, rc);
+    skep__use_end(&db->writer_use);
     SKEP__POINT("db.after_commit");
     skep__hist_add(&db->commit_ns, skep__now_ns() - before);
     atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));

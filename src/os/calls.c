@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* open() is variadic, so that its address has the wrong type. */
@@ -16,6 +17,12 @@ static int kernel_lock(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static void *kernel_map(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? memory : NULL;
 }
 
 const skep__os_calls skep__os_kernel = {
@@ -32,6 +39,8 @@ const skep__os_calls skep__os_kernel = {
     .unlink = unlink,
     .fchmod = fchmod,
     .lock = kernel_lock,
+    .map = kernel_map,
+    .unmap = munmap,
 };
 
 #ifdef SKEP_TEST_BUILD

@@ -24,6 +24,8 @@ typedef struct skep__os_calls {
     int (*unlink)(const char *path);
     int (*fchmod)(int fd, mode_t mode);
     int (*lock)(int fd); /* the whole file, for this open file description alone; never waits */
+    void *(*map)(size_t bytes); /* zeroed memory of this process; NULL and errno */
+    int (*unmap)(void *memory, size_t bytes);
 } skep__os_calls;
 
 extern const skep__os_calls skep__os_kernel; /* the calls themselves */

@@ -32,10 +32,22 @@ typedef struct skep__limit {
     const _Atomic uint32_t *abort; /* set: the database closes */
     /* Since call_begin(), counted from the first look at the clock; 0: as long as it takes. */
     uint64_t budget_ns;
-    const char *budget_name; /* the setting or option that it comes from, for the error text */
-    bool (*look)(void *ctx); /* whenever the rest is looked at; true ends it; may be NULL */
+    const char *budget_name;     /* the setting or option that it comes from, for the error text */
+    const _Atomic uint32_t *cut; /* a bit of skep__cut is set in it: ended from outside */
+    bool (*look)(void *ctx);     /* whenever the rest is looked at; true ends it; may be NULL */
     void *look_ctx;
 } skep__limit;
+
+/* Why the SQL of a reader is ended by others. */
+typedef enum skep__cut {
+    SKEP__CUT_MAX = 1u << 4,  /* a call that is older than db.read_max */
+    SKEP__CUT_AGE = 1u << 5,  /* a lease that is older than it may be */
+    SKEP__CUT_WAL = 1u << 6,  /* its snapshot is in the way of the WAL */
+    SKEP__CUT_LOST = 1u << 7, /* a lease whose snapshot went with a failure */
+    SKEP__CUT_ANY = SKEP__CUT_MAX | SKEP__CUT_AGE | SKEP__CUT_WAL | SKEP__CUT_LOST
+} skep__cut;
+/* The failure that it is. `word` may have other bits. */
+int skep__cut_fail(uint32_t word);
 
 /* Who the connection is for. */
 typedef enum skep__conn_role {
@@ -52,7 +64,8 @@ typedef struct skep__conn_opts {
     bool foreign;     /* keep the journal mode that the file has */
     bool keep_beside; /* readonly: there is a -wal or a -journal, which stays as it is */
     skep_sync synchronous;
-    int64_t busy_timeout_ms;
+    int64_t connect_timeout_ms; /* wait for others while it opens */
+    int64_t busy_timeout_ms;    /* and later */
     uint64_t cache_bytes;
     skep__costs *costs;          /* borrowed; NULL: nobody counts */
     bool incremental;            /* a new file gives free pages back in steps */
@@ -61,7 +74,8 @@ typedef struct skep__conn_opts {
     bool remember;               /* let the key keep what its passphrase comes to on this file */
     /* To try in this order; 0 ends. The first makes new files. */
     int32_t ciphers[SKEP__SQL_CIPHERS];
-    const char *sealed; /* name of the cipher that is recorded for the file; NULL: none is */
+    const char *sealed;       /* name of the cipher that is recorded for the file; NULL: none is */
+    const skep__limit *limit; /* of the call that opens it; may be NULL */
 } skep__conn_opts;
 
 /* How far a checkpoint goes. None of them waits. */
@@ -73,7 +87,8 @@ typedef enum skep__checkpoint_mode {
 
 /* Transaction control, prepared once. */
 typedef enum skep__control {
-    SKEP__BEGIN_READ,
+    SKEP__BEGIN_READ, /* the snapshot is that of the first statement */
+    SKEP__SNAPSHOT,   /* take it now */
     SKEP__BEGIN_WRITE,
     SKEP__COMMIT,
     SKEP__ROLLBACK,
@@ -116,6 +131,8 @@ struct skep__driver {
 
     int (*control)(skep__conn *conn, skep__control what);
     bool (*in_tx)(const skep__conn *conn);
+    /* Nothing is open on it: neither a transaction nor a statement that holds a snapshot. */
+    bool (*quiet)(const skep__conn *conn);
     /* Foreign key violations that wait for the end of the transaction. */
     bool (*fk_pending)(skep__conn *conn);
     /* A new call begins: what the engine remembers of the last one is not its. */
@@ -128,6 +145,10 @@ struct skep__driver {
     /* One pass: pages in the WAL, and of these not yet in the database. */
     int (*checkpoint)(skep__conn *conn, skep__checkpoint_mode mode, uint64_t *pages,
                       uint64_t *left);
+    /* A PASSIVE one that looks whether any snapshot keeps the next commit from starting the WAL
+     * anew: if none does, `*clear`. Does not wait. Only for who keeps all of the process from
+     * writing. */
+    int (*clear)(skep__conn *conn, uint64_t *pages, uint64_t *left, bool *clear);
     uint64_t (*wal_pages)(const skep__conn *conn); /* after the last commit of this connection */
     int (*info)(skep__conn *conn, skep__conn_info *out);
     /* One statement of ours, past what callers are refused. `row` (may be NULL) gets each row: its
@@ -160,6 +181,7 @@ struct skep__conn {
     _Atomic(const skep__cost_entry *) running; /* what ran last; NULL: nothing yet */
     int32_t cipher;                            /* what the file is encrypted with; 0: it is plain */
     uint8_t salt[SKEP__SALT_BYTES];            /* and the first bytes of the file then */
+    uint32_t page_size;                        /* bytes */
     /* The last failure was of a sync: what it was to make durable may or may not be. */
     bool sync_failed;
     /* The last COMMIT failed, but its pages may stand in the WAL: a crash before the next commit,

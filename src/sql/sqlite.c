@@ -202,6 +202,8 @@ static skep_slice column_bytes(skep__stmt *base, int column, skep_type as)
 
 static const char *const control_text[SKEP__CONTROLS] = {
     [SKEP__BEGIN_READ] = "BEGIN",
+    /* Nothing is read by it, but reading has begun. */
+    [SKEP__SNAPSHOT] = "SELECT 1 FROM sqlite_schema LIMIT 0",
     [SKEP__BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [SKEP__COMMIT] = "COMMIT",
     [SKEP__ROLLBACK] = "ROLLBACK",
@@ -244,6 +246,13 @@ static int control(skep__conn *base, skep__control what)
 static bool in_tx(const skep__conn *base)
 {
     return sqlite3_get_autocommit(sqlite_of_const(base)->handle) == 0;
+}
+
+static bool quiet(const skep__conn *base)
+{
+    sqlite3 *handle = sqlite_of_const(base)->handle;
+    return sqlite3_get_autocommit(handle) != 0 &&
+           sqlite3_txn_state(handle, NULL) == SQLITE_TXN_NONE;
 }
 
 static bool fk_pending(skep__conn *base)
@@ -312,6 +321,25 @@ static int checkpoint(skep__conn *base, skep__checkpoint_mode mode, uint64_t *pa
         return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
     *pages = log > 0 ? (uint64_t)log : 0;
     *left = log > done ? (uint64_t)(log - done) : 0;
+    return SKEP_OK;
+}
+
+static int clear(skep__conn *base, uint64_t *pages, uint64_t *left, bool *is_clear)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    const skep__limit at_once = {.deadline_ns = 1};
+    const skep__limit *limit = base->limit;
+    int log = 0;
+    int done = 0;
+    base->limit = &at_once; /* the busy handler goes by it */
+    int rc =
+        sqlite3_wal_checkpoint_v2(conn->handle, "main", SQLITE_CHECKPOINT_RESTART, &log, &done);
+    base->limit = limit;
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+        return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
+    *pages = log > 0 ? (uint64_t)log : 0;
+    *left = log > done ? (uint64_t)(log - done) : 0;
+    *is_clear = rc == SQLITE_OK;
     return SKEP_OK;
 }
 
@@ -439,12 +467,14 @@ const skep__driver skep__sqlite_driver = {
     .column_bytes = column_bytes,
     .control = control,
     .in_tx = in_tx,
+    .quiet = quiet,
     .fk_pending = fk_pending,
     .call_begin = call_begin,
     .call_end = call_end,
     .changes = changes,
     .last_rowid = last_rowid,
     .checkpoint = checkpoint,
+    .clear = clear,
     .wal_pages = wal_pages,
     .info = info,
     .execute = execute,

@@ -85,6 +85,8 @@ static int fail_interrupted(const sqlite_conn *conn)
         return SKEP__FAIL(SKEP_ETIMEOUT, "the call's SQL ran longer than %s, %llu ms",
                           limit->budget_name,
                           (unsigned long long)(limit->budget_ns / SKEP__NS_PER_MS));
+    if (limit != NULL && limit->cut != NULL && (atomic_load(limit->cut) & SKEP__CUT_ANY) != 0)
+        return skep__cut_fail(atomic_load(limit->cut));
     return SKEP__FAIL(SKEP_ECLOSED, "the database is closing: the call's SQL was ended");
 }
 

@@ -79,6 +79,8 @@ static bool limit_reached(const skep__limit *limit)
     return skep__cancel_fired(limit->cancel) ||
            (limit->abort != NULL &&
             atomic_load_explicit(limit->abort, memory_order_relaxed) != 0) ||
+           (limit->cut != NULL &&
+            (atomic_load_explicit(limit->cut, memory_order_relaxed) & SKEP__CUT_ANY) != 0) ||
            (limit->deadline_ns != 0 && skep__now_ns() >= limit->deadline_ns);
 }
 
@@ -256,9 +258,12 @@ static int read_first(sqlite_conn *conn, const skep__conn_opts *opts)
 
 static int set_up_pragmas(sqlite_conn *conn, const skep__conn_opts *opts)
 {
+    int64_t page_size = 0;
     if (opts->incremental) /* only an empty file takes it in */
         SKEP__TRY(run(conn, "PRAGMA auto_vacuum=INCREMENTAL", NULL));
     SKEP__TRY(read_first(conn, opts));
+    SKEP__TRY(run(conn, "PRAGMA page_size", &page_size));
+    conn->base.page_size = (uint32_t)page_size;
     if (!opts->readonly && !opts->foreign && opts->role == SKEP__CONN_WRITER)
         SKEP__TRY(set_journal(conn));
     if (opts->synchronous == SKEP_SYNC_NORMAL)
@@ -364,7 +369,8 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
     conn->base.driver = &skep__sqlite_driver;
     conn->base.role = opts->role;
     conn->readonly = opts->readonly;
-    conn->busy_timeout_ms = opts->busy_timeout_ms;
+    conn->busy_timeout_ms = opts->connect_timeout_ms;
+    conn->base.limit = opts->limit;
     conn->base.corrupted = opts->corrupted;
     uint32_t recovered = recoveries;
     const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
@@ -384,6 +390,8 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
         return skep__err_install(&err);
     }
     conn->base.recovered = recoveries != recovered;
+    conn->busy_timeout_ms = opts->busy_timeout_ms;
+    conn->base.limit = NULL;
     *out = &conn->base;
     return SKEP_OK;
 }

@@ -8,7 +8,8 @@ int main(int argc, char **argv)
         &deadline_suite,      &readers_suite, &close_suite,    &checkpoint_suite, &hooks_suite,
         &stats_suite,         &mix_suite,     &rows_suite,     &collect_suite,    &scale_suite,
         &bitcraps_pool_suite, &seal_suite,    &maintain_suite, &lock_suite,       &watch_suite,
-        &health_suite,        &check_suite,   &costs_suite,    &metrics_suite,    NULL,
+        &health_suite,        &check_suite,   &costs_suite,    &metrics_suite,    &lease_suite,
+        &ceiling_suite,       &turn_suite,    &pool_suite,     &fork_suite,       NULL,
     };
     static const harness_role roles[] = {
         {"contender", contender}, {"keeper", keeper}, {NULL, NULL}};

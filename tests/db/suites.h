@@ -23,6 +23,11 @@ extern const harness_suite collect_suite;
 extern const harness_suite scale_suite;
 extern const harness_suite bitcraps_pool_suite;
 extern const harness_suite seal_suite;
+extern const harness_suite lease_suite;
+extern const harness_suite ceiling_suite;
+extern const harness_suite turn_suite;
+extern const harness_suite pool_suite;
+extern const harness_suite fork_suite;
 
 extern const harness_suite maintain_suite;
 extern const harness_suite lock_suite;

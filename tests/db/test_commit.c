@@ -241,30 +241,6 @@ TEST(a_group_that_is_overtaken_by_poison_is_rolled_back)
     db_close(db);
 }
 
-TEST(a_commit_that_readers_of_a_foreign_file_stand_in_the_way_of_is_busy)
-{
-    skep_db_opts opts = SKEP_DB_OPTS_INIT;
-    opts.flags = SKEP_DB_FOREIGN;
-    opts.busy_timeout_ms = 30;
-    skep_db *db = db_open_still(&opts);
-    db_must(db, "CREATE TABLE t(a)"); /* with a rollback journal */
-    gate g = {0};
-    script r = {.sql = {"SELECT count(*) FROM t"}, .last = gate_wait, .ctx = &g};
-    call c = READ(r);
-    call_start(db, &c);
-    gate_came(&g, 1);
-    assert_fails_with(db_exec(db, "INSERT INTO t VALUES(1)"), SKEP_EBUSY, SKEP_OUTCOME_ROLLED_BACK);
-    gate_open(&g);
-    call_join(&c);
-    ck_assert_int_eq(c.rc, 0);
-    db_must(db, "INSERT INTO t VALUES(2)");
-    ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 2);
-    skep_db_info info = {.size = sizeof(info)};
-    assert_ok(skep_db_get_info(db, &info));
-    ck_assert_str_eq(info.journal_mode, "delete");
-    db_close(db);
-}
-
 static const harness_test tests[] = {
     HARNESS_TEST(no_space_for_the_commit_rolls_all_of_it_back),
     HARNESS_TEST(no_memory_for_the_commit_leaves_the_handle_usable),
@@ -274,6 +250,5 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_failed_sync_in_a_checkpoint_poisons_too),
     HARNESS_TEST(a_failed_write_in_a_checkpoint_is_no_poison),
     HARNESS_TEST(a_group_that_is_overtaken_by_poison_is_rolled_back),
-    HARNESS_TEST(a_commit_that_readers_of_a_foreign_file_stand_in_the_way_of_is_busy),
 };
 const harness_suite commit_suite = HARNESS_SUITE("commit", tests);

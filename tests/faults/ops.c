@@ -78,6 +78,7 @@ static void before_foreign(op_world *w)
     ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(raw), SQLITE_OK);
     opts.flags |= SKEP_DB_FOREIGN;
+    opts.readers = 1;
     assert_ok(open_with(w, &opts));
 }
 

@@ -148,6 +148,16 @@ static int os_lock(int fd)
     return strikes(SYS_LOCK) == FAIL_IT ? -1 : below->lock(fd);
 }
 
+static void *os_map(size_t bytes)
+{
+    return strikes(SYS_MAP) == FAIL_IT ? NULL : below->map(bytes);
+}
+
+static int os_unmap(void *memory, size_t bytes)
+{
+    return below->unmap(memory, bytes);
+}
+
 static void install_os(void)
 {
     static const skep__os_calls calls = {
@@ -164,6 +174,8 @@ static void install_os(void)
         .unlink = os_unlink,
         .fchmod = os_fchmod,
         .lock = os_lock,
+        .map = os_map,
+        .unmap = os_unmap,
     };
     below = skep__os();
     skep__os_set_calls(&calls);

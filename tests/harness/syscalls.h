@@ -16,7 +16,7 @@ enum {
     SYS_SYNC = 1u << 3,  /* fsync: os only */
     SYS_STAT = 1u << 4,  /* stat, fstat, lstat, access, readlink, realpath, statvfs */
     SYS_LOCK = 1u << 5,  /* fcntl */
-    SYS_MAP = 1u << 6,   /* mmap: SQLite only (the wal-index) */
+    SYS_MAP = 1u << 6,   /* mmap: the wal-index of SQLite, pages of our own */
     SYS_SIZE = 1u << 7,  /* ftruncate: SQLite only */
     SYS_NAME = 1u << 8,  /* rename, unlink, fchmod */
     SYS_CLOSE = 1u << 9, /* close: os only */
