@@ -2,24 +2,22 @@
 #include "base/cancel.h"
 
 #include <limits.h>
-#include <stdatomic.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 
-/* A thread that sleeps on a word while it may be cancelled; lives on that thread's stack. */
-typedef struct watcher watcher;
-struct watcher {
-    watcher *next;
-    watcher **back; /* what points to this one */
-    skep__word *word;
-};
+int skep__cancel_init(skep_cancel *cancel, skep_cancel *parent)
+{
+    atomic_store(&cancel->fired, 0);
+    cancel->parent = parent;
+    cancel->watchers = NULL;
+    return skep__mutex_init(&cancel->mutex);
+}
 
-struct skep_cancel {
-    _Atomic uint32_t fired;
-    skep__mutex mutex;
-    watcher *watchers SKEP__GUARDED_BY(mutex);
-};
+void skep__cancel_dispose(skep_cancel *cancel)
+{
+    skep__mutex_dispose(&cancel->mutex);
+}
 
 int skep_cancel_new(skep_cancel **out)
 {
@@ -27,7 +25,7 @@ int skep_cancel_new(skep_cancel **out)
     SKEP__CLEANUP(skep__freep) skep_cancel *cancel = skep__calloc(1, sizeof(*cancel));
     if (cancel == NULL)
         return skep__oom();
-    SKEP__TRY(skep__mutex_init(&cancel->mutex));
+    SKEP__TRY(skep__cancel_init(cancel, NULL));
     *out = SKEP__TAKE(cancel);
     return SKEP_OK;
 }
@@ -36,7 +34,7 @@ void skep_cancel_free(skep_cancel *cancel)
 {
     if (cancel == NULL)
         return;
-    skep__mutex_dispose(&cancel->mutex);
+    skep__cancel_dispose(cancel);
     skep__free(cancel);
 }
 
@@ -45,41 +43,72 @@ void skep_cancel_fire(skep_cancel *cancel)
     if (cancel == NULL)
         return;
     atomic_store(&cancel->fired, 1);
-    /* The word of a watcher outlives its place in the list, so waking under the lock is safe; a
-     * woken thread needs the lock to leave the list. */
+    /* What a watcher wakes outlives its place in the list, so waking under the lock is safe;
+     * whoever is woken needs the lock to leave the list. */
     skep__mutex_lock(&cancel->mutex);
-    for (watcher *w = cancel->watchers; w != NULL; w = w->next) {
-        atomic_fetch_add(w->word, 1);
-        skep__word_wake(w->word, INT_MAX);
-    }
+    for (skep__watcher *w = cancel->watchers; w != NULL; w = w->next)
+        w->fired(w);
     skep__mutex_unlock(&cancel->mutex);
 }
 
 bool skep__cancel_fired(const skep_cancel *cancel)
 {
-    return cancel != NULL && atomic_load_explicit(&cancel->fired, memory_order_relaxed) != 0;
+    for (; cancel != NULL; cancel = cancel->parent)
+        if (atomic_load_explicit(&cancel->fired, memory_order_relaxed) != 0)
+            return true;
+    return false;
+}
+
+bool skep__cancel_watch(skep_cancel *cancel, skep__watcher *watcher)
+{
+    skep__mutex_lock(&cancel->mutex);
+    watcher->next = cancel->watchers;
+    watcher->back = &cancel->watchers;
+    if (watcher->next != NULL)
+        watcher->next->back = &watcher->next;
+    cancel->watchers = watcher;
+    bool fired = atomic_load(&cancel->fired) != 0;
+    skep__mutex_unlock(&cancel->mutex);
+    return fired;
+}
+
+void skep__cancel_unwatch(skep_cancel *cancel, skep__watcher *watcher)
+{
+    skep__mutex_lock(&cancel->mutex);
+    if (watcher->back != NULL) {
+        *watcher->back = watcher->next;
+        if (watcher->next != NULL)
+            watcher->next->back = watcher->back;
+        watcher->back = NULL;
+    }
+    skep__mutex_unlock(&cancel->mutex);
+}
+
+/* A thread that sleeps on a word while it may be cancelled; lives on that thread's stack. */
+typedef struct sleeper {
+    skep__watcher base;
+    skep__word *word;
+} sleeper;
+
+static void wake_sleeper(skep__watcher *watcher)
+{
+    skep__word *word = ((sleeper *)(void *)watcher)->word;
+    atomic_fetch_add(word, 1);
+    skep__word_wake(word, INT_MAX);
 }
 
 bool skep__cancel_wait(skep_cancel *cancel, skep__word *word, uint32_t seen, uint64_t deadline_ns)
 {
     if (cancel == NULL)
         return skep__word_wait(word, seen, deadline_ns);
-    watcher self = {.word = word};
-    skep__mutex_lock(&cancel->mutex);
-    self.next = cancel->watchers;
-    self.back = &cancel->watchers;
-    if (self.next != NULL)
-        self.next->back = &self.next;
-    cancel->watchers = &self;
-    bool fired = atomic_load(&cancel->fired) != 0;
-    skep__mutex_unlock(&cancel->mutex);
-
+    sleeper self = {.base.fired = wake_sleeper, .word = word};
+    sleeper above = self;
+    bool fired = skep__cancel_watch(cancel, &self.base);
+    if (cancel->parent != NULL)
+        fired |= skep__cancel_watch(cancel->parent, &above.base);
     bool in_time = fired || skep__word_wait(word, seen, deadline_ns);
-
-    skep__mutex_lock(&cancel->mutex);
-    *self.back = self.next;
-    if (self.next != NULL)
-        self.next->back = self.back;
-    skep__mutex_unlock(&cancel->mutex);
+    if (cancel->parent != NULL)
+        skep__cancel_unwatch(cancel->parent, &above.base);
+    skep__cancel_unwatch(cancel, &self.base);
     return in_time;
 }

@@ -61,6 +61,8 @@ typedef struct skep__group_ops {
     /* Asynchronous requests, chained by `next`, have their answer, and the queue has forgotten
      * them. In any thread that comes into the queue. NULL if there is no such request. */
     void (*answered)(void *ctx, skep__req *first);
+    /* An asynchronous request that had been taken waits again, to that deadline. NULL likewise. */
+    void (*again)(void *ctx, uint64_t deadline_ns);
 } skep__group_ops;
 
 enum {

@@ -60,6 +60,8 @@ bool skep__req_withdraw(skep__queue *q, skep__req *req)
     skep__mutex_lock(&q->mutex);
     uint32_t state = skep__req_get_state(req);
     bool gone = leave_list_locked(q, req, state);
+    if (gone) /* and whoever else would withdraw it finds nothing to */
+        skep__req_set_state(req, SKEP__REQ_TAKEN);
     skep__mutex_unlock(&q->mutex);
     if (!gone)
         return false;

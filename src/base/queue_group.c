@@ -57,13 +57,23 @@ static void group_fail(skep__group *g, uint8_t from, int rc)
     }
 }
 
+/* The earlier of a deadline and that of a request whose owner does not look at the clock itself. */
+static uint64_t earlier(uint64_t deadline_ns, const skep__req *req)
+{
+    if (!skep__req_async(req) || req->deadline_ns == 0)
+        return deadline_ns;
+    return deadline_ns == 0 || req->deadline_ns < deadline_ns ? req->deadline_ns : deadline_ns;
+}
+
 /* Over its time: the requests from index `first` on go back to the head of the queue. */
 static void group_put_back(skep__queue *q, skep__group *g, size_t first)
 {
+    uint64_t deadline_ns = 0;
     skep__mutex_lock(&q->mutex);
     for (size_t i = g->count; i > first; i--) {
         if (g->req[i - 1]->progress != PENDING)
             continue;
+        deadline_ns = earlier(deadline_ns, g->req[i - 1]);
         skep__req_set_state(g->req[i - 1], SKEP__REQ_QUEUED);
         skep__line_return(&q->queued, g->req[i - 1]);
         g->req[i - 1] = NULL;
@@ -74,6 +84,8 @@ static void group_put_back(skep__queue *q, skep__group *g, size_t first)
             g->req[count++] = g->req[i];
     g->count = count;
     skep__mutex_unlock(&q->mutex);
+    if (deadline_ns != 0)
+        q->ops->again(q->ctx, deadline_ns);
 }
 
 /* Run pending requests inside the open transaction. Returns how many are kept, or -1 when one of
@@ -115,23 +127,36 @@ static int group_run(skep__queue *q, skep__group *g)
     return (int)kept;
 }
 
-/* Committed requests that wait for a release leave the group for the list of the held. Once the
- * queue is closed nobody may come any more to release them. */
+/* Why a committed request is not held, or NULL. Once the queue is closed nobody may come any more
+ * to release it; and an owner who sleeps looks at cancel and clock himself. */
+static const char *hold_refused_locked(const skep__queue *q, const skep__req *req)
+    SKEP__REQUIRES(q->mutex)
+{
+    if (q->closed)
+        return "committed here; the database closed before it was acknowledged";
+    if (skep__req_async(req) && (skep__cancel_fired(req->cancel) || skep__req_expired(req)))
+        return "committed here, but not acknowledged in time";
+    return NULL;
+}
+
+/* Committed requests that wait for a release leave the group for the list of the held. */
 static size_t group_hold(skep__queue *q, skep__group *g, uint64_t number)
 {
     size_t held = 0;
+    uint64_t deadline_ns = 0;
     skep__mutex_lock(&q->mutex);
     for (size_t i = 0; i < g->count; i++) {
         skep__req *req = g->req[i];
         if (req->progress != KEPT || (req->flags & SKEP__REQ_HOLD) == 0 || number <= q->released)
             continue;
-        if (q->closed) {
-            req->rc = SKEP__FAIL(SKEP_EUNREPLICATED,
-                                 "committed here; the database closed before it was acknowledged");
+        const char *refused = hold_refused_locked(q, req);
+        if (refused != NULL) {
+            req->rc = SKEP__FAIL(SKEP_EUNREPLICATED, "%s", refused);
             skep__err_outcome(SKEP_OUTCOME_COMMITTED);
             skep__err_save(&req->err);
             continue;
         }
+        deadline_ns = earlier(deadline_ns, req);
         req->number = number;
         req->progress = FINAL;
         skep__req_push(&q->held, req);
@@ -145,6 +170,8 @@ static size_t group_hold(skep__queue *q, skep__group *g, uint64_t number)
             g->req[count++] = g->req[i];
     g->count = count;
     skep__mutex_unlock(&q->mutex);
+    if (deadline_ns != 0)
+        q->ops->again(q->ctx, deadline_ns);
     return held;
 }
 

@@ -148,6 +148,16 @@ uint32_t skep__thread_id(void)
     return id;
 }
 
+void skep__thread_release(skep__thread *t)
+{
+    if (!t->started || pthread_equal(t->os, pthread_self()) == 0) {
+        skep__thread_join(t);
+        return;
+    }
+    ASSERT(pthread_detach(t->os) == 0);
+    t->started = false;
+}
+
 /* FUTEX_WAIT_BITSET is the one that takes an absolute time, on the monotonic clock. All users of a
  * word are in this process, hence the private forms. */
 bool skep__word_wait(skep__word *word, uint32_t seen, uint64_t deadline_ns)

@@ -60,6 +60,8 @@ typedef struct skep__thread {
 /* The new thread takes no signals: those are the application's. */
 int skep__thread_start(skep__thread *t, const char *name, void (*fn)(void *arg), void *arg);
 void skep__thread_join(skep__thread *t); /* accepts one that was never started */
+/* The same; but a thread that ends itself is not waited for. */
+void skep__thread_release(skep__thread *t);
 
 /* What Linux calls this thread: what `top -H` and a debugger show. Remembered by the thread, so a
  * child process goes on with the number that its thread had in the parent. */

@@ -21,6 +21,7 @@
 #define SKEP__DB_CEILING_PAUSE_NS (2 * SKEP__NS_PER_MS)
 #define SKEP__DB_FRAME_HEADER 24 /* bytes before each page in the WAL */
 
+#define SKEP__DB_ROOM_WORDS 8   /* and those that callers share who wait to submit */
 #define SKEP__DB_READER_WORDS 8 /* futex words that waiting readers share out */
 #define SKEP__DB_PATH_MAX 4096
 

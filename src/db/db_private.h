@@ -11,6 +11,7 @@
 #include "base/queue.h"
 #include "base/settings.h"
 #include "base/thread.h"
+#include "db/async.h"
 #include "db/db_limits.h"
 #include "db/maintain.h"
 #include "db/seal.h"
@@ -173,6 +174,9 @@ typedef struct skep__readers {
 
 #define SKEP__NO_SLOT UINT32_MAX
 
+/* A read in this thread, by a call that is inside. */
+int skep__read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts);
+
 int skep__readers_init(skep_db *db);
 void skep__readers_dispose(skep_db *db);
 /* Answer all that wait with SKEP_ECLOSED. */
@@ -230,7 +234,7 @@ typedef struct skep__checkpointer {
     _Atomic uint32_t stop;
     _Atomic uint64_t passes;
     _Atomic uint64_t blocked; /* of these, which left pages */
-    _Atomic uint64_t left; /* pages that the last pass left */
+    _Atomic uint64_t left;    /* pages that the last pass left */
     skep__use use;
 } skep__checkpointer;
 
@@ -277,6 +281,8 @@ struct skep_db {
     skep__conn *writer;
     skep__use writer_use;
     uint64_t commits;
+    uint64_t stamped;         /* newest commit of which a receipt was asked for */
+    uint64_t generation;      /* of the WAL, then */
     _Atomic uint64_t visible; /* newest commit that a read which begins now will see */
     uint64_t ceiling_pages;   /* wal_ceiling_bytes, in pages of the WAL */
     uint64_t frame_bytes;     /* of one of them, with its header */
@@ -285,6 +291,7 @@ struct skep_db {
     uint32_t rerun_percent;
 #endif
 
+    skep__async async;
     skep__readers readers;
     skep__checkpointer checkpointer;
 
@@ -321,6 +328,11 @@ int skep__db_here(const skep_db *db);
 /* Count a call in; SKEP_ECLOSED once the database closes. Leaving may free the database. */
 int skep__db_enter(skep_db *db);
 void skep__db_leave(skep_db *db);
+/* For threads of the database's own. Count `n` in, from inside; that, or false where nobody is
+ * inside any more; and out. True: that was the last one, and the database is gone. */
+void skep__db_pin_n(skep_db *db, uint32_t n);
+bool skep__db_pin(skep_db *db);
+bool skep__db_leave_n(skep_db *db, uint32_t n);
 
 /* Number of the newest commit that is visible to a BEGIN that starts after this call. */
 uint64_t skep__db_visible_commit(const skep_db *db);

@@ -93,6 +93,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
     SKEP__TRY(skep__mutex_init(&db->checkpointer.mutex));
+    SKEP__TRY(skep__async_init(db));
     SKEP__TRY(skep__maintain_init(db));
     atomic_store(&db->refs, 1);
     atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
@@ -118,6 +119,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 static int dispose(skep_db *db)
 {
     int rc = SKEP_OK;
+    skep__async_stop(db);
     /* Poison may have come from a checkpoint, of which no call was told. */
     if (db->writer != NULL && atomic_load(&db->closing) != 0)
         rc = skep__db_check_poison(db);
@@ -134,6 +136,7 @@ static int dispose(skep_db *db)
     int closed = skep__conn_close(db->writer);
     if (atomic_load(&db->closing) != 0)
         SKEP__EVENT(SKEP_INFO, "db.closed", {"path", skep_text(db->path)});
+    skep__async_dispose(db);
     skep__queue_dispose(&db->queue);
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
@@ -201,21 +204,35 @@ int skep__db_enter(skep_db *db)
     return SKEP__FAIL(SKEP_ECLOSED, "the database is closing");
 }
 
+void skep__db_pin_n(skep_db *db, uint32_t n)
+{
+    atomic_fetch_add(&db->refs, n);
+}
+
+bool skep__db_pin(skep_db *db)
+{
+    uint32_t refs = atomic_load(&db->refs);
+    while ((refs & ~SKEP__DB_CLOSING) != 0)
+        if (atomic_compare_exchange_weak(&db->refs, &refs, refs + 1))
+            return true;
+    return false;
+}
+
 /* The last one out frees the database: usually skep_db_close(), but a transaction function that
  * outlasted its patience otherwise. Nothing of `db` may be touched after the count went down,
  * except its address: waking sleepers at an address that is gone wakes nobody. */
-static uint32_t leave(skep_db *db)
+static bool leave(skep_db *db, uint32_t n)
 {
-    uint32_t before = atomic_fetch_sub(&db->refs, 1);
-    if (before == (SKEP__DB_CLOSING | 2))
+    uint32_t left = atomic_fetch_sub(&db->refs, n) - n;
+    if (left == (SKEP__DB_CLOSING | 1))
         skep__word_wake(&db->refs, INT_MAX);
-    return before & ~SKEP__DB_CLOSING;
+    return (left & ~SKEP__DB_CLOSING) == 0;
 }
 
-void skep__db_leave(skep_db *db)
+bool skep__db_leave_n(skep_db *db, uint32_t n)
 {
-    if (leave(db) != 1)
-        return;
+    if (!leave(db, n))
+        return false;
     skep_err err; /* the answer of the call that leaves */
     skep__err_save(&err);
     if (skep__db_here(db) >= 0)
@@ -224,6 +241,12 @@ void skep__db_leave(skep_db *db)
         abandon(db);
     if (err.code < 0)
         (void)skep__err_install(&err);
+    return true;
+}
+
+void skep__db_leave(skep_db *db)
+{
+    (void)skep__db_leave_n(db, 1);
 }
 
 /* Wait until no call is inside any more. */
@@ -239,20 +262,22 @@ static bool wait_for_calls(skep_db *db, uint64_t deadline_ns)
     }
 }
 
-/* Let what runs and queues come to its end; past the deadline, end it. */
-static void close_calls(skep_db *db)
+/* Let what runs and queues come to its end; past the deadline, end it. True: all of it ended. */
+static bool close_calls(skep_db *db)
 {
     uint64_t deadline_ns = skep__deadline_ns(db->opts.close_timeout_ms);
     skep__queue_close(&db->queue);
     skep__readers_refuse(db);
+    skep__async_close(db);
     (void)skep__queue_drain(&db->queue, deadline_ns);
     skep__queue_release(&db->queue, UINT64_MAX, SKEP_EUNREPLICATED,
                         "committed here; the database closed before it was acknowledged");
     if (wait_for_calls(db, deadline_ns))
-        return;
+        return true;
     atomic_store(&db->abort, 1);
     skep__queue_refuse(&db->queue);
-    (void)wait_for_calls(db, skep__now_ns() + SKEP__DB_CLOSE_GRACE_NS);
+    skep__async_refuse(db);
+    return wait_for_calls(db, skep__now_ns() + SKEP__DB_CLOSE_GRACE_NS);
 }
 
 int skep_db_close(skep_db *db)
@@ -266,13 +291,17 @@ int skep_db_close(skep_db *db)
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE,
                           "skep_db_close on %s from inside its own transaction function", db->path);
+    if (skep__async_tends(db))
+        return SKEP__FAIL(SKEP_EMISUSE, "skep_db_close on %s from a callback of it", db->path);
     skep__maintain_stop(db);
     skep__upkeep_last(db);
     atomic_store(&db->closing, 1);
     atomic_fetch_or(&db->refs, SKEP__DB_CLOSING);
-    close_calls(db);
+    bool empty = close_calls(db);
     skep__checkpoint_stop(db);
-    if (leave(db) == 1)
+    if (empty) /* or else the last call that leaves ends them */
+        skep__async_stop(db);
+    if (leave(db, 1))
         return dispose(db);
     return SKEP__FAIL(SKEP_ETIMEOUT,
                       "a transaction function still runs; the database is closed when "

@@ -75,7 +75,7 @@ static int read_in_turn(skep_db *db, read_call *call)
     return skep__writer_exclusive_with(db, read_now, call, deadline_ns, call->opts->cancel);
 }
 
-static int read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+int skep__read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
 {
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE, "skep_read on %s from inside its own transaction function",
@@ -97,7 +97,7 @@ int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts 
     SKEP__REQUIRE(fn != NULL);
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
     SKEP__TRY(skep__db_enter(db));
-    int rc = read_inside(db, fn, arg, opts != NULL ? opts : &none);
+    int rc = skep__read_inside(db, fn, arg, opts != NULL ? opts : &none);
     skep__note_call(db, rc);
     if (rc < 0)
         atomic_fetch_add_explicit(&db->reads_failed, 1, memory_order_relaxed);

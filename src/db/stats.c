@@ -39,6 +39,10 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     out->write_p999_ns = skep__hist_quantile(&db->write_ns, 0.999);
     out->write_max_ns = skep__hist_max(&db->write_ns);
     skep__connection_stats(db, out);
+    out->async_in_flight = skep__async_in_flight(db);
+    skep__mutex_lock(&db->queue.mutex);
+    out->writes_queued = db->queue.queued.count;
+    skep__mutex_unlock(&db->queue.mutex);
     out->failed_transactions = out->writes_failed + atomic_load(&db->reads_failed);
     out->total_transactions = out->writes + out->writes_failed + out->reads;
     read_files(db, out);

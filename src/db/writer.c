@@ -23,19 +23,9 @@
 #include "base/time.h"
 #include "db/db_private.h"
 
-/* A write call; the queue's request is its first member. */
-typedef struct write_call {
-    skep__req req;
-    skep_tx_fn *fn;
-    void *arg;
-    uint64_t budget_ns; /* of one run */
-    const char *budget_name;
-    int (*job)(skep_db *db, void *arg); /* with SKEP__REQ_BARE, instead of fn */
-} write_call;
-
-static write_call *call_of(skep__req *req)
+static skep__write_call *call_of(skep__req *req)
 {
-    return (write_call *)(void *)req;
+    return (skep__write_call *)(void *)req;
 }
 
 /* ---- poison ---- */
@@ -134,7 +124,7 @@ static int undo(skep_db *db)
 }
 
 /* Run the call's function until its work stands or it has failed. */
-static int run_function(skep_db *db, write_call *call, skep_tx *tx)
+static int run_function(skep_db *db, skep__write_call *call, skep_tx *tx)
 {
     int rc = skep__tx_run(tx, call->fn, call->arg);
 #ifdef SKEP_TEST_BUILD
@@ -183,7 +173,7 @@ static int no_gate(const skep_db *db)
     return SKEP__FAIL(SKEP_EUNSUPPORTED, "SKEP_CALL_REMOTE, but nothing replicates %s", db->path);
 }
 
-static skep__verdict run_in_transaction(skep_db *db, write_call *call, bool nested)
+static skep__verdict run_in_transaction(skep_db *db, skep__write_call *call, bool nested)
 {
     skep__req *req = &call->req;
     skep_tx tx;
@@ -223,7 +213,7 @@ static skep__verdict run_in_transaction(skep_db *db, write_call *call, bool nest
 static skep__verdict run(void *ctx, skep__req *req, bool alone)
 {
     skep_db *db = ctx;
-    write_call *call = call_of(req);
+    skep__write_call *call = call_of(req);
     if (call->job != NULL) {
         req->rc = call->job(db, call->arg);
         if (req->rc < 0)
@@ -285,6 +275,22 @@ static int commit(void *ctx, size_t kept, uint64_t *number)
     return SKEP_OK;
 }
 
+/* Other processes may have started the WAL anew at any time, so its header is asked each time. */
+static void stamp(void *ctx, skep__req *req, uint64_t number)
+{
+    skep_db *db = ctx;
+    skep_receipt *receipt = &call_of(req)->stamp;
+    if (db->stamped != number) {
+        db->stamped = number;
+        db->generation = db->writer->driver->wal_generation(db->writer);
+    }
+    receipt->size = (uint32_t)sizeof(*receipt);
+    receipt->reserved = 0;
+    receipt->number = number;
+    receipt->generation = db->generation;
+    receipt->frame = db->writer->driver->wal_pages(db->writer);
+}
+
 static void committed(void *ctx, size_t kept, size_t held, uint64_t number)
 {
     skep_db *db = ctx;
@@ -305,6 +311,9 @@ const skep__group_ops skep__writer_ops = {
     .commit = commit,
     .rollback = rollback,
     .committed = committed,
+    .stamp = stamp,
+    .answered = skep__async_answered,
+    .again = skep__async_again,
 };
 
 /* ---- what callers call ---- */
@@ -317,53 +326,60 @@ int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void
 int skep__writer_exclusive_with(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg,
                                 uint64_t deadline_ns, skep_cancel *cancel)
 {
-    write_call call = {.job = job, .arg = arg};
+    skep__write_call call = {.job = job, .arg = arg};
     call.req.deadline_ns = deadline_ns;
     call.req.cancel = cancel;
     call.req.flags = SKEP__REQ_ALONE | SKEP__REQ_BARE;
     return skep__queue_submit(&db->queue, &call.req);
 }
 
-static int check_write(skep_db *db, const skep_call_opts *opts)
+int skep__write_check(const skep_db *db, const skep_call_opts *opts, uint32_t flags)
 {
     if (skep__frame_inside(db))
-        return SKEP__FAIL(SKEP_EMISUSE, "skep_write on %s from inside its own transaction function",
+        return SKEP__FAIL(SKEP_EMISUSE, "a write on %s from inside its own transaction function",
                           db->path);
     SKEP__TRY(skep__call_check(db, opts));
-    if (opts->done != NULL)
-        return SKEP__FAIL(SKEP_EINVALID, "opts->done belongs to asynchronous calls");
     if (db->writer == NULL)
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
-    uint32_t other = opts->flags & ~(uint32_t)(SKEP_CALL_OWN_THREAD | SKEP_CALL_REMOTE);
+    uint32_t other = opts->flags & ~flags;
     if (other != 0)
-        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for writes", other);
+        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for such writes", other);
     if ((opts->flags & SKEP_CALL_REMOTE) != 0 && atomic_load(&db->gate) == 0)
         return no_gate(db);
     return SKEP_OK;
 }
 
-static int write_counted(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+void skep__write_fill(const skep_db *db, skep__write_call *call, const skep_call_opts *opts)
 {
-    int rc = check_write(db, opts);
-    if (rc < 0)
-        return rc;
-    uint64_t began = skep__now_ns();
-    write_call call;
-    call.req.flags = (opts->flags & SKEP_CALL_OWN_THREAD) != 0 ? SKEP__REQ_ALONE : 0;
-    call.req.flags |= (opts->flags & SKEP_CALL_REMOTE) != 0 ? SKEP__REQ_HOLD : 0;
-    call.req.priority = opts->priority;
-    call.req.deadline_ns = opts->timeout_ms > 0 ? skep__deadline_ns(opts->timeout_ms) : 0;
-    call.req.cancel = opts->cancel;
-    call.req.attempt = 0;
+    call->req.flags = (opts->flags & SKEP_CALL_OWN_THREAD) != 0 ? SKEP__REQ_ALONE : 0;
+    call->req.flags |= (opts->flags & SKEP_CALL_REMOTE) != 0 ? SKEP__REQ_HOLD : 0;
+    call->req.flags |= opts->receipt != NULL ? SKEP__REQ_STAMP : 0;
+    call->req.priority = opts->priority;
+    call->req.deadline_ns = opts->timeout_ms > 0 ? skep__deadline_ns(opts->timeout_ms) : 0;
+    call->req.cancel = opts->cancel;
+    call->req.attempt = 0;
     skep__limit limit;
     skep__call_budget(&limit, opts, db->opts.write_max_ms, "write_max_ms");
-    call.budget_ns = limit.budget_ns;
-    call.budget_name = limit.budget_name;
+    call->budget_ns = limit.budget_ns;
+    call->budget_name = limit.budget_name;
+    call->job = NULL;
+    call->stamp.number = 0;
+}
+
+static int write_counted(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
+{
+    SKEP__TRY(skep__write_check(db, opts, SKEP_CALL_OWN_THREAD | SKEP_CALL_REMOTE));
+    if (opts->done != NULL)
+        return SKEP__FAIL(SKEP_EINVALID, "opts->done belongs to asynchronous calls");
+    uint64_t began = skep__now_ns();
+    skep__write_call call;
+    skep__write_fill(db, &call, opts);
     call.fn = fn;
     call.arg = arg;
-    call.job = NULL;
-    rc = skep__queue_submit(&db->queue, &call.req);
+    int rc = skep__queue_submit(&db->queue, &call.req);
     skep__hist_add(&db->write_ns, skep__now_ns() - began);
+    if (rc >= 0 && opts->receipt != NULL)
+        *opts->receipt = call.stamp;
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ const skep__os_calls skep__os_kernel = {
     .unlink = unlink,
     .fchmod = fchmod,
     .lock = kernel_lock,
+    .eventfd = eventfd,
     .map = kernel_map,
     .unmap = munmap,
 };

@@ -26,6 +26,7 @@ typedef struct skep__os_calls {
     int (*lock)(int fd); /* the whole file, for this open file description alone; never waits */
     void *(*map)(size_t bytes); /* zeroed memory of this process; NULL and errno */
     int (*unmap)(void *memory, size_t bytes);
+    int (*eventfd)(unsigned count, int flags);
 } skep__os_calls;
 
 extern const skep__os_calls skep__os_kernel; /* the calls themselves */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/err.h"
 #include "os/calls.h"
@@ -100,4 +101,27 @@ int skep__os_full_path(const char *path, char *out, size_t size)
         return SKEP__FAIL(SKEP_ELIMIT, "path of %zu bytes, %zu fit: %s", len - 1, size - 1, full);
     memcpy(out, full, len);
     return SKEP_OK;
+}
+
+int skep__os_signal_new(int *fd)
+{
+    int new_fd = skep__os()->eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (new_fd < 0)
+        return SKEP__FAIL_ERRNO(errno, "eventfd");
+    *fd = new_fd;
+    return SKEP_OK;
+}
+
+void skep__os_signal_raise(int fd)
+{
+    const uint64_t one = 1;
+    /* It fails when the count is full, and then it is readable already. */
+    for (int i = 0; i < SKEP__EINTR_MAX; i++)
+        if (skep__os()->write(fd, &one, sizeof(one)) >= 0 || errno != EINTR)
+            return;
+}
+
+void skep__os_signal_close(int fd)
+{
+    (void)skep__os()->close(fd);
 }

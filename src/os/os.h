@@ -68,4 +68,10 @@ int skep__os_lock(const char *path, int *fd) SKEP_CHECK;
  * if it is. */
 void skep__os_unlock(const char *path, int *fd);
 
+/* A descriptor that becomes readable, for poll and its like, once it was raised. It never blocks.
+ */
+int skep__os_signal_new(int *fd) SKEP_CHECK;
+void skep__os_signal_raise(int fd);
+void skep__os_signal_close(int fd);
+
 #endif

@@ -149,6 +149,8 @@ struct skep__driver {
      * anew: if none does, `*clear`. Does not wait. Only for who keeps all of the process from
      * writing. */
     int (*clear)(skep__conn *conn, uint64_t *pages, uint64_t *left, bool *clear);
+    /* The salts of the WAL, after a commit; 0: there is none, or it is not ours. */
+    uint64_t (*wal_generation)(skep__conn *conn);
     uint64_t (*wal_pages)(const skep__conn *conn); /* after the last commit of this connection */
     int (*info)(skep__conn *conn, skep__conn_info *out);
     /* One statement of ours, past what callers are refused. `row` (may be NULL) gets each row: its

@@ -348,6 +348,25 @@ static uint64_t wal_pages(const skep__conn *base)
     return sqlite_of_const(base)->wal_pages;
 }
 
+/* Bytes 16 to 23 of its header, read through the file that SQLite has open: another descriptor
+ * would take its locks away when it is closed. */
+static uint64_t wal_generation(skep__conn *base)
+{
+    sqlite_conn *conn = sqlite_of(base);
+    sqlite3_file *wal = NULL;
+    uint8_t salts[8];
+    uint64_t generation = 0;
+    if (conn->wal_pages == 0 ||
+        sqlite3_file_control(conn->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) !=
+            SQLITE_OK ||
+        wal == NULL || wal->pMethods == NULL ||
+        wal->pMethods->xRead(wal, salts, sizeof(salts), 16) != SQLITE_OK)
+        return 0;
+    for (size_t i = 0; i < sizeof(salts); i++)
+        generation = generation << 8 | salts[i];
+    return generation;
+}
+
 /* One value of a pragma as text. */
 static int ask(sqlite_conn *conn, const char *sql, char *out, size_t size)
 {
@@ -475,6 +494,7 @@ const skep__driver skep__sqlite_driver = {
     .last_rowid = last_rowid,
     .checkpoint = checkpoint,
     .clear = clear,
+    .wal_generation = wal_generation,
     .wal_pages = wal_pages,
     .info = info,
     .execute = execute,

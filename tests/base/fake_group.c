@@ -130,6 +130,13 @@ static void fake_answered(void *ctx, skep__req *first)
     }
 }
 
+static void fake_again(void *ctx, uint64_t deadline_ns)
+{
+    fake *f = ctx;
+    ck_assert_uint_ne(deadline_ns, 0);
+    atomic_fetch_add(&f->again, 1);
+}
+
 const skep__group_ops fake_ops = {
     .begin = fake_begin,
     .run = fake_run,
@@ -138,6 +145,7 @@ const skep__group_ops fake_ops = {
     .committed = fake_committed,
     .stamp = fake_stamp,
     .answered = fake_answered,
+    .again = fake_again,
 };
 
 void fake_init(fake *f, size_t group_max)

@@ -64,6 +64,7 @@ typedef struct fake {
     skep__deputy deputy;
     skep__word deputy_word;
     atomic_bool stop;
+    _Atomic uint64_t again; /* how often something waited again */
     atomic_bool go;
 } fake;
 

@@ -75,9 +75,11 @@ static void one_step(model *m, rng *r, int id)
         (void)fake_submit(&m->f, &call);
     } else {
         fake_post(&m->f, &call, 1);
-        while (!skep__word_wait(&call.answered, 0, call.req.deadline_ns) &&
-               atomic_load(&call.answered) == 0)
-            skep__queue_expire(&m->f.queue);
+        uint64_t look_ns = call.req.deadline_ns;
+        while (!skep__word_wait(&call.answered, 0, look_ns) && atomic_load(&call.answered) == 0) {
+            (void)skep__queue_expire(&m->f.queue);
+            look_ns = skep__now_ns() + SKEP__NS_PER_MS; /* it may have been taken, and wait again */
+        }
         fake_wait(&call);
     }
     step *s = &m->steps[id - 1];

@@ -158,6 +158,11 @@ static int os_unmap(void *memory, size_t bytes)
     return below->unmap(memory, bytes);
 }
 
+static int os_eventfd(unsigned count, int flags)
+{
+    return strikes(SYS_OPEN) == FAIL_IT ? -1 : below->eventfd(count, flags);
+}
+
 static void install_os(void)
 {
     static const skep__os_calls calls = {
@@ -176,6 +181,7 @@ static void install_os(void)
         .lock = os_lock,
         .map = os_map,
         .unmap = os_unmap,
+        .eventfd = os_eventfd,
     };
     below = skep__os();
     skep__os_set_calls(&calls);

@@ -10,7 +10,7 @@
  * SQLite's unix VFS, through its own table of system calls. fsync and fdatasync of SQLite do not go
  * through that table: harness/vfs_fault.h fails them one floor up. */
 enum {
-    SYS_OPEN = 1u << 0,  /* open, and opening a directory */
+    SYS_OPEN = 1u << 0,  /* open, opening a directory, eventfd */
     SYS_READ = 1u << 1,  /* read, pread */
     SYS_WRITE = 1u << 2, /* write, pwrite */
     SYS_SYNC = 1u << 3,  /* fsync: os only */
