@@ -51,6 +51,12 @@ static const cli_option checkpoint_options[] = {
     {0},
 };
 static const cli_option stats_options[] = {
+    {CLI_OPT_METRICS, 0, "metrics", NULL, CLI_NOTHING, NULL,
+     "Print the metrics of who runs it, as Prometheus reads them", false},
+    {CLI_OPT_STATEMENTS, 0, "statements", NULL, CLI_NOTHING, NULL,
+     "Print what its statements cost, the most expensive first", false},
+    {CLI_OPT_SLOW, 0, "slow", NULL, CLI_NOTHING, NULL,
+     "Print its slow statements, the newest first", false},
     {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "Show the N largest; the others as one",
      false},
     CLI_KEY_OPTIONS,
@@ -124,7 +130,10 @@ const cli_command cli_commands[] = {
      "skep tour --json\n",
      "skep(1)", tour_args, tour_options, cli_tour},
     {"db", "status", "Show what a database file is",
-     "Opens FILE for reading only and leaves it, and what lies beside it, as it is.",
+     "Opens FILE for reading only and leaves it, and what lies beside it, as it is.\n"
+     "Where a process runs it with skep, also tells which, whether it is well, and\n"
+     "who uses its connections. An encrypted file needs no key for what can be told\n"
+     "without one.",
      "skep db status app.db\n"
      "skep db status app.db --json\n",
      "skep-db(1)", status_args, key_options, cli_db_status},
@@ -138,10 +147,14 @@ const cli_command cli_commands[] = {
     {"db", "stats", "Show what takes the space in a database",
      "Looks at every page of FILE, on one snapshot, and tells for each table and index\n"
      "how many rows it has, how many bytes it takes, which share of the file that is,\n"
-     "and how full its pages are; the largest first.",
+     "and how full its pages are; the largest first.\n"
+     "\n"
+     "--metrics, --statements and --slow ask the process that runs FILE with skep,\n"
+     "without touching the database; where none does, the exit status is 1.",
      "skep db stats app.db\n"
      "skep db stats app.db --limit 5\n"
-     "skep db stats app.db --json\n",
+     "skep db stats app.db --json\n"
+     "skep db stats app.db --metrics > app.prom\n",
      "skep-db(1)", status_args, stats_options, cli_db_stats},
     {"db", "query", "Run one SQL statement and print its rows",
      "Reads only, unless --write is given: then the statement runs in a durable\n"

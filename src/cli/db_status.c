@@ -10,6 +10,7 @@
 
 #include "cli/json.h"
 #include "cli/open.h"
+#include "cli/running.h"
 #include "cli/seal.h"
 #include "cli/text.h"
 
@@ -24,10 +25,11 @@ typedef struct head {
 typedef struct file_status {
     const cli_ui *ui;
     skep_seal seal;
-    bool opened;   /* else only what needs no key is known: `info` has path and sizes */
+    bool opened; /* else only what needs no key is known: `info` has path and sizes */
     char why[SKEP_ERR_TEXT_MAX]; /* it was not opened */
     skep_db_info info;
     head head;
+    cli_running running;
 } file_status;
 
 static int read_number(skep_tx *tx, const char *sql, int64_t *out)
@@ -153,13 +155,26 @@ static json_t *inside_json(const file_status *s)
         (json_int_t)s->head.application_id, "user_version", (json_int_t)s->head.user_version);
 }
 
+/* What runs it: true, false, or null where that cannot be known. */
+static bool add_running(const file_status *s, json_t *object)
+{
+    const cli_running *running = &s->running;
+    bool known = running->state != CLI_RUNNING_BLIND;
+    if (json_object_set_new(object, "running",
+                            known ? json_boolean(running->state == CLI_RUNNING) : json_null()) !=
+            0 ||
+        json_object_set_new(object, "process", cli_running_json(running)) != 0)
+        return false;
+    return s->opened ||
+           json_object_set_new(object, "why", cli_json_text(skep_slice_str(s->why))) == 0;
+}
+
 static json_t *as_json(const file_status *s)
 {
     json_t *all = outside_json(s);
     json_t *inside = s->opened ? inside_json(s) : json_object();
-    if (!s->opened && inside != NULL)
-        (void)json_object_set_new(inside, "why", cli_json_text(skep_slice_str(s->why)));
-    bool fits = all != NULL && inside != NULL && json_object_update(all, inside) == 0;
+    bool fits = all != NULL && inside != NULL && json_object_update(all, inside) == 0 &&
+                add_running(s, all);
     json_decref(inside);
     if (fits)
         return all;
@@ -213,7 +228,7 @@ static void seal_row(cli_out *out, const file_status *s)
     row(out, s->ui, "encrypted", text);
 }
 
-static void as_lines(cli_out *out, const file_status *s)
+static bool as_lines(cli_out *out, const file_status *s)
 {
     const cli_ui *ui = s->ui;
     const skep_db_info *info = &s->info;
@@ -232,6 +247,17 @@ static void as_lines(cli_out *out, const file_status *s)
         row(out, ui, "not opened", s->why);
     (void)snprintf(text, sizeof(text), "%s, in skep %s", skep_sqlite_version(), skep_version());
     row(out, ui, "SQLite", text);
+    return cli_running_rows(&s->running, ui, out);
+}
+
+static cli_exit show(const file_status *s)
+{
+    cli_out out = {stdout, 0};
+    if (s->ui->json)
+        return cli_json_end(s->ui, as_json(s), CLI_DONE);
+    if (!as_lines(&out, s))
+        return cli_fail_memory(s->ui);
+    return cli_out_end(&out, s->ui, CLI_DONE);
 }
 
 cli_exit cli_db_status(const cli_call *call)
@@ -239,12 +265,11 @@ cli_exit cli_db_status(const cli_call *call)
     file_status s = {.ui = call->ui,
                      .seal = {.size = (uint32_t)sizeof(s.seal)},
                      .info = {.size = (uint32_t)sizeof(s.info)}};
-    cli_out out = {stdout, 0};
     cli_exit status = read_status(call, &s);
     if (status != CLI_DONE)
         return status;
-    if (call->ui->json)
-        return cli_json_end(call->ui, as_json(&s), CLI_DONE);
-    as_lines(&out, &s);
-    return cli_out_end(&out, call->ui, CLI_DONE);
+    cli_running_read(&s.running, call->args[0]);
+    status = show(&s);
+    cli_running_dispose(&s.running);
+    return status;
 }

@@ -265,6 +265,21 @@ cli_short cli_clock(uint64_t ns)
     return out;
 }
 
+cli_short cli_age(int64_t us)
+{
+    cli_short out;
+    uint64_t s = us > 0 ? (uint64_t)us / 1000000 : 0;
+    if (s < 60)
+        return cli_duration(us > 0 ? (uint64_t)us * 1000 : 0);
+    if (s < 3600)
+        (void)snprintf(out.s, sizeof(out.s), "%llu min", (unsigned long long)s / 60);
+    else if (s < 48 * 3600)
+        (void)snprintf(out.s, sizeof(out.s), "%llu h", (unsigned long long)s / 3600);
+    else
+        (void)snprintf(out.s, sizeof(out.s), "%llu days", (unsigned long long)s / 86400);
+    return out;
+}
+
 cli_short cli_real(double r)
 {
     cli_short out;

@@ -39,6 +39,7 @@ cli_short cli_count(uint64_t n);     /* 46,410 */
 cli_short cli_bytes(uint64_t n);     /* 312 MB */
 cli_short cli_duration(uint64_t ns); /* 1.61 s, 0.51 ms */
 cli_short cli_clock(uint64_t ns);    /* 0:07, 1:02:03 */
+cli_short cli_age(int64_t us);       /* 0.41 s, 12 min, 3 h, 5 days */
 cli_short cli_real(double r);        /* shortest text that reads back as `r` */
 cli_short cli_date(int64_t seconds); /* 2026-11-21 09:13, UTC */
 

@@ -54,6 +54,7 @@ static const exit_case cases[] = {
     {"check", 3, missing, {NULL}},
     {"stats", 0, good, {NULL}},
     {"stats", 1, damaged, {NULL}},
+    {"stats", 1, good, {"--metrics"}},
     {"stats", 3, missing, {NULL}},
     {"query", 0, good, {"SELECT 1"}},
     {"query", 3, good, {"SELEC 1"}},
