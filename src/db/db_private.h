@@ -14,6 +14,7 @@
 #include "db/async.h"
 #include "db/db_limits.h"
 #include "db/maintain.h"
+#include "db/show.h"
 #include "db/seal.h"
 #include "os/home.h"
 #include "sql/sql.h"
@@ -264,6 +265,7 @@ struct skep_db {
     skep__costs *costs;
     bool in_turn;    /* a rollback journal: reads and writes take turns */
     skep__home home; /* the process that opened it */
+    skep__status status; /* of whoever ticks, and at last of who closes */
 
     skep_key *key;                      /* our copy; NULL: not encrypted */
     skep__seal seal;                    /* what was recorded beside the file when it was opened */

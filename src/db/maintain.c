@@ -21,7 +21,7 @@ static const struct {
     {"lock", skep__lock_step, false},         {"watchdog", skep__watch_step, false},
     {"readers", skep__pool_step, false},      {"disk", skep__disk_step, false},
     {"wal", skep__wal_step, false},           {"damage", skep__corrupt_step, false},
-    {"long work", skep__upkeep_step, false},
+    {"long work", skep__upkeep_step, false},  {"status", skep__status_step, false},
 };
 
 bool skep__attended(const skep_db *db)

@@ -95,6 +95,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     SKEP__TRY(skep__mutex_init(&db->checkpointer.mutex));
     SKEP__TRY(skep__async_init(db));
     SKEP__TRY(skep__maintain_init(db));
+    skep__status_init(db);
     atomic_store(&db->refs, 1);
     atomic_store(&db->checkpointer.wake_at, db->opts.checkpoint_pages);
 #ifdef SKEP_TEST_BUILD
@@ -141,6 +142,7 @@ static int dispose(skep_db *db)
     skep__mutex_dispose(&db->hooks_mutex);
     skep__mutex_dispose(&db->poison_mutex);
     skep__mutex_dispose(&db->checkpointer.mutex);
+    skep__status_leave(db);
     skep__lock_leave(db);
     skep__maintain_dispose(db);
     skep__costs_free(db->costs);

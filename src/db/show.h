@@ -15,4 +15,22 @@ int skep__show_metrics(skep_db *db, skep__json *out);
 int skep__show_statements(skep_db *db, skep__json *out, size_t most);
 int skep__show_slow(skep_db *db, skep__json *out, size_t most);
 
+/* ---- the status file (status.c) ---- */
+
+typedef struct skep__status {
+    bool there;       /* this handle has written it */
+    bool failed;      /* the last try did not succeed: told once */
+    uint64_t seen;    /* of what it shows: changes when that does */
+    int64_t since_us; /* UTC, when the database was opened */
+    char boot_id[40];
+} skep__status;
+
+void skep__status_init(skep_db *db);
+/* Write `X-skep-status` anew. Only who maintains the file may; one thread at a time. */
+int skep__status_write(skep_db *db);
+/* Of a tick: the same, if this handle maintains the file and something has changed. */
+void skep__status_step(skep_db *db, uint64_t now_ns);
+/* As the database closes, while it is still locked: take it away if it is ours. */
+void skep__status_leave(skep_db *db);
+
 #endif

@@ -45,6 +45,8 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     skep__mutex_unlock(&db->queue.mutex);
     out->failed_transactions = out->writes_failed + atomic_load(&db->reads_failed);
     out->total_transactions = out->writes + out->writes_failed + out->reads;
+    out->corrupted = atomic_load(&db->corrupted);
+    out->maintainer = atomic_load(&db->maintain.holds);
     read_files(db, out);
     return SKEP_OK;
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,13 +127,15 @@ int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len,
     return SKEP_OK;
 }
 
-/* Make `temp`, write, sync and close it. */
-static int write_temp(const char *temp, skep_slice data)
+/* Make `temp`, write and close it; `durable`: sync it before that. */
+static int write_temp(const char *temp, skep_slice data, bool durable)
 {
     SKEP__CLEANUP(close_fd) int fd = -1;
     SKEP__TRY(open_fd(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &fd));
+    if (skep__os()->fchmod(fd, 0600) != 0) /* whatever the umask */
+        return SKEP__FAIL_ERRNO(errno, "change the mode of %s", temp);
     SKEP__TRY(write_all(fd, temp, data));
-    if (skep__os()->fsync(fd) != 0)
+    if (durable && skep__os()->fsync(fd) != 0)
         return SKEP__FAIL_ERRNO(errno, "sync %s", temp);
     int closing = fd;
     fd = -1;
@@ -181,21 +184,25 @@ int skep__os_try_create(const char *path)
     return SKEP_OK;
 }
 
+static int replace(const char *path, const char *temp, skep_slice data, bool durable)
+{
+    if (skep__os()->unlink(temp) != 0 && errno != ENOENT)
+        return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
+    int rc = write_temp(temp, data, durable);
+    if (rc >= 0 && skep__os()->rename(temp, path) != 0)
+        rc = SKEP__FAIL_ERRNO(errno, "rename %s to %s", temp, path);
+    if (rc < 0)
+        (void)skep__os()->unlink(temp); /* the first failure is the one to report */
+    return rc;
+}
+
 int skep__os_write_file(const char *path, skep_slice data)
 {
     /* One of a process that died with the same number is waste, and in the way. */
     char temp[SKEP__PATH_MAX];
     SKEP__TRY(temp_name(path, temp));
-    if (skep__os()->unlink(temp) != 0 && errno != ENOENT)
-        return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
-    int rc = write_temp(temp, data);
-    if (rc >= 0 && skep__os()->rename(temp, path) != 0)
-        rc = SKEP__FAIL_ERRNO(errno, "rename %s to %s", temp, path);
-    if (rc < 0) {
-        (void)skep__os()->unlink(temp); /* the first failure is the one to report */
-        return rc;
-    }
-    rc = sync_directory_of(path);
+    SKEP__TRY(replace(path, temp, data, true));
+    int rc = sync_directory_of(path);
     if (rc < 0)
         skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
@@ -209,4 +216,20 @@ int skep__os_remove_file(const char *path)
     if (rc < 0)
         skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
+}
+
+int skep__os_show_file(const char *path, skep_slice data)
+{
+    char temp[SKEP__PATH_MAX];
+    int len = snprintf(temp, sizeof(temp), "%s.new", path);
+    if (len < 0 || (size_t)len >= sizeof(temp))
+        return SKEP__FAIL(SKEP_ELIMIT, "path of more than %d bytes: %s", SKEP__PATH_MAX - 1, path);
+    return replace(path, temp, data, false);
+}
+
+int skep__os_hide_file(const char *path)
+{
+    if (skep__os()->unlink(path) != 0 && errno != ENOENT)
+        return SKEP__FAIL_ERRNO(errno, "remove %s", path);
+    return SKEP_OK;
 }

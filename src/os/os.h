@@ -59,6 +59,12 @@ int skep__os_remove_file(const char *path) SKEP_CHECK;
  * the directory's sync (outcome unknown) may leave either. */
 int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
 
+/* The same without a sync, for what only matters as long as this process lives: others read the old
+ * contents or `data`, whole, but a power cut may leave anything. One writer at a time. And take it
+ * away again, as quickly; one that is not there is no failure. */
+int skep__os_show_file(const char *path, skep_slice data) SKEP_CHECK;
+int skep__os_hide_file(const char *path);
+
 /* Take the lock that is the file at `path`, which is made (0600 whatever the umask) if it is not
  * there: 1 and a descriptor in `*fd`, 0 if somebody else has it, in this process or another. It is
  * let go when the process ends, however that happens; a child that was forked meanwhile keeps it

@@ -20,6 +20,7 @@ extern const harness_suite hooks_suite;
 extern const harness_suite stats_suite;
 extern const harness_suite costs_suite;
 extern const harness_suite metrics_suite;
+extern const harness_suite status_suite;
 extern const harness_suite mix_suite;
 extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;

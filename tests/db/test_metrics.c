@@ -416,7 +416,9 @@ static int scrape_both(void *ctx)
 TEST(metrics_without_memory_fail_whole)
 {
     alloc_install();
-    skep_db *db = db_open_still(NULL);
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.flags = SKEP_DB_UNATTENDED; /* nobody else takes memory meanwhile */
+    skep_db *db = db_open_still(&opts);
     db_must(db, "CREATE TABLE t(a NOT NULL)");
     sweep s = {.run = scrape_both, .ctx = db};
     sweep_result r = alloc_sweep(&s);

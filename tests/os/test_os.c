@@ -155,6 +155,35 @@ TEST(a_written_file_is_read_back_and_private)
     check_contents(harness_path("b"), "beside", 6);
 }
 
+TEST(a_file_that_is_shown_is_replaced_without_a_sync_and_can_be_hidden)
+{
+    sys_install_os();
+    const char *path = harness_path("a");
+    mode_t before = umask(0777);
+    sys_arm(&(sys_fault){.calls = SYS_SYNC});
+    assert_ok(skep__os_show_file(path, skep_slice_str("one")));
+    assert_ok(skep__os_show_file(path, skep_slice_str("two")));
+    ck_assert_uint_eq(sys_disarm(NULL), 0);
+    (void)umask(before);
+    check_contents(path, "two", 3);
+    skep__file_info info;
+    assert_ok(skep__os_stat(path, &info));
+    ck_assert_uint_eq(info.mode, 0600);
+    assert_fails(skep__os_stat(harness_path("a.new"), &info), SKEP_ENOTFOUND);
+    assert_ok(skep__os_hide_file(path));
+    assert_fails(skep__os_stat(path, &info), SKEP_ENOTFOUND);
+    assert_ok(skep__os_hide_file(path));
+}
+
+TEST(what_a_crash_left_of_a_file_to_be_shown_is_replaced)
+{
+    harness_write_file(harness_path("a.new"), "waste", 5);
+    assert_ok(skep__os_show_file(harness_path("a"), skep_slice_str("one")));
+    check_contents(harness_path("a"), "one", 3);
+    skep__file_info info;
+    assert_fails(skep__os_stat(harness_path("a.new"), &info), SKEP_ENOTFOUND);
+}
+
 TEST(a_file_may_be_as_long_as_the_ceiling_and_no_longer)
 {
     const char *path = harness_path("a");
@@ -197,6 +226,7 @@ TEST(a_path_without_room_for_the_temporary_name_is_refused)
     memset(path, 'a', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
     assert_fails(skep__os_write_file(path, skep_slice_str("x")), SKEP_ELIMIT);
+    assert_fails(skep__os_show_file(path, skep_slice_str("x")), SKEP_ELIMIT);
 }
 
 /* ---- faults ---- */
@@ -264,6 +294,22 @@ TEST(every_system_call_of_a_replacement_can_fail)
         sweep_result r = sys_sweep(&s, &fault);
         ck_assert_uint_gt(r.failed, 0);
     }
+}
+
+static int show(void *ctx)
+{
+    (void)ctx;
+    return skep__os_show_file(harness_path("d/a"), skep_slice_of(new_text, sizeof(new_text)));
+}
+
+TEST(every_system_call_of_showing_can_fail)
+{
+    sys_install_os();
+    const sweep s = {.before = start_again, .run = show, .after = old_or_new, .codes = io_codes};
+    sweep_result r = sys_sweep(&s, &(sys_fault){.calls = SYS_ALL, .err = EIO});
+    ck_assert_uint_gt(r.failed, 0);
+    r = sys_sweep(&s, &(sys_fault){.calls = SYS_WRITE, .err = ENOSPC});
+    ck_assert_uint_gt(r.failed, 0);
 }
 
 TEST(short_and_interrupted_calls_are_finished)
@@ -459,11 +505,14 @@ static const harness_test tests[] = {
     HARNESS_TEST(full_path_refuses_what_cannot_be_made),
     HARNESS_TEST(free_bytes_are_those_of_the_file_system),
     HARNESS_TEST(a_written_file_is_read_back_and_private),
+    HARNESS_TEST(a_file_that_is_shown_is_replaced_without_a_sync_and_can_be_hidden),
+    HARNESS_TEST(what_a_crash_left_of_a_file_to_be_shown_is_replaced),
     HARNESS_TEST(a_file_may_be_as_long_as_the_ceiling_and_no_longer),
     HARNESS_TEST(a_file_that_hides_its_size_is_read_to_its_end),
     HARNESS_TEST(what_is_no_plain_file_is_not_read),
     HARNESS_TEST(a_path_without_room_for_the_temporary_name_is_refused),
     HARNESS_TEST(every_system_call_of_a_replacement_can_fail),
+    HARNESS_TEST(every_system_call_of_showing_can_fail),
     HARNESS_TEST(short_and_interrupted_calls_are_finished),
     HARNESS_TEST(a_signal_that_never_ends_is_reported),
     HARNESS_TEST(every_system_call_of_reading_can_fail),
