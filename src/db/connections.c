@@ -12,15 +12,13 @@
 void skep__use_opened(skep__use *use)
 {
     atomic_store_explicit(&use->since_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&use->transactions, 0, memory_order_relaxed);
+    atomic_store_explicit(&use->before, atomic_load(&use->transactions), memory_order_relaxed);
     atomic_store_explicit(&use->created_ns, skep__coarse_ns(), memory_order_relaxed);
     atomic_store_explicit(&use->created_us, skep_now_us(), memory_order_relaxed);
 }
 
 void skep__use_closed(skep__use *use)
 {
-    atomic_fetch_add_explicit(&use->before, atomic_load(&use->transactions), memory_order_relaxed);
-    atomic_store_explicit(&use->transactions, 0, memory_order_relaxed);
     atomic_store_explicit(&use->created_us, 0, memory_order_relaxed);
 }
 
@@ -97,7 +95,6 @@ void skep__connection_stats(skep_db *db, skep_db_stats *out)
         skep__reader *reader = &db->readers.slots[i];
         uint32_t state = atomic_load(&reader->state);
         out->reads += atomic_load_explicit(&reader->use.transactions, memory_order_relaxed);
-        out->reads += atomic_load_explicit(&reader->use.before, memory_order_relaxed);
         out->readers_open += state != SKEP__READER_NONE;
         out->readers_busy += state == SKEP__READER_BUSY;
         out->leases += is_lease(atomic_load(&reader->use.hold));
@@ -142,7 +139,8 @@ static skep_db_connection *list_next(listing *l, const skep__use *use, skep_conn
     c->role = role == SKEP_CONN_READER && is_lease(word) ? (int32_t)SKEP_CONN_LEASE : (int32_t)role;
     c->in_use = skep__hold_kind(word) != SKEP__HOLD_NONE;
     c->created_us = atomic_load_explicit(&use->created_us, memory_order_relaxed);
-    c->transactions = atomic_load_explicit(&use->transactions, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(&use->before, memory_order_relaxed);
+    c->transactions = atomic_load_explicit(&use->transactions, memory_order_relaxed) - before;
     uint64_t since_ns = atomic_load_explicit(&use->since_ns, memory_order_relaxed);
     uint64_t ago_ns = l->now_ns > since_ns ? l->now_ns - since_ns : 0;
     if (since_ns != 0)
@@ -170,7 +168,7 @@ static void list_readers(skep_db *db, listing *l)
     }
 }
 
-static int list_all(skep_db *db, skep_db_connection *list, size_t *n)
+void skep__connections_list(skep_db *db, skep_db_connection *list, size_t *n)
 {
     listing l = {
         .list = list,
@@ -188,7 +186,6 @@ static int list_all(skep_db *db, skep_db_connection *list, size_t *n)
     if (atomic_load(&db->checkpointer.use.created_us) != 0)
         (void)list_next(&l, &db->checkpointer.use, SKEP_CONN_SERVICE);
     *n = l.count;
-    return SKEP_OK;
 }
 
 int skep_db_connections(skep_db *db, skep_db_connection *list, size_t *n)
@@ -199,7 +196,7 @@ int skep_db_connections(skep_db *db, skep_db_connection *list, size_t *n)
     for (size_t i = 0; i < *n; i++)
         SKEP__REQUIRE(list[i].size >= sizeof(*list));
     SKEP__TRY(skep__db_enter(db));
-    int rc = list_all(db, list, n);
+    skep__connections_list(db, list, n);
     skep__db_leave(db);
-    return rc;
+    return SKEP_OK;
 }

@@ -52,6 +52,8 @@
 #define SKEP__DB_CROWDED_NS (10 * SKEP__NS_PER_S)
 #define SKEP__DB_FAILED_EVENTS 10 /* db.call_failed in one second; the rest is counted */
 
+#define SKEP__DB_READ_SAMPLE 16 /* one read in so many is timed */
+
 #define SKEP__DB_LABELS_MAX (16 * 1024)     /* bytes of the labels of a metric */
 #define SKEP__DB_SHOW_MAX (8 * 1024 * 1024) /* bytes of all metrics, or of a status file */
 #define SKEP__DB_SHOW_STATEMENTS 20         /* the most expensive that are shown */

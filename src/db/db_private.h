@@ -14,8 +14,8 @@
 #include "db/async.h"
 #include "db/db_limits.h"
 #include "db/maintain.h"
-#include "db/show.h"
 #include "db/seal.h"
+#include "db/show.h"
 #include "os/home.h"
 #include "sql/sql.h"
 
@@ -89,8 +89,8 @@ typedef struct skep__use {
     _Atomic uint64_t since_ns;     /* when that began, by the coarse clock; 0: never used */
     _Atomic uint64_t snapshot_ns;  /* of a lease: when its snapshot was taken */
     _Atomic uint64_t lease_max_ns; /* and how old that may become */
-    _Atomic uint64_t transactions; /* done by this connection */
-    _Atomic uint64_t before;       /* by those that stood here before it */
+    _Atomic uint64_t transactions; /* done here, so that sums never go down */
+    _Atomic uint64_t before;       /* of these, by connections before this one */
     _Atomic uint64_t created_ns;   /* monotonic */
     _Atomic int64_t created_us;    /* UTC; 0: there is no connection */
 } skep__use;
@@ -141,6 +141,8 @@ bool skep__wal_pin(skep_db *db, uint64_t now_ns, skep__pin *out);
 void skep__pin_text(const skep__pin *pin, char *out, size_t size);
 /* What of skep_db_stats is about connections. */
 void skep__connection_stats(skep_db *db, skep_db_stats *out);
+/* As skep_db_connections(), also while the database closes. */
+void skep__connections_list(skep_db *db, skep_db_connection *list, size_t *n);
 
 /* ---- readers (readers.c) ---- */
 
@@ -263,8 +265,8 @@ struct skep_db {
     uint64_t inode;
     uint64_t cache_share; /* page cache of one connection, bytes */
     skep__costs *costs;
-    bool in_turn;    /* a rollback journal: reads and writes take turns */
-    skep__home home; /* the process that opened it */
+    bool in_turn;        /* a rollback journal: reads and writes take turns */
+    skep__home home;     /* the process that opened it */
     skep__status status; /* of whoever ticks, and at last of who closes */
 
     skep_key *key;                      /* our copy; NULL: not encrypted */

@@ -88,7 +88,8 @@ static const skep__metric rows[ROWS] = {
                    .kind = SKEP__METRIC_COUNTER},
     [LEASES] = {.name = "skep_leases", .help = "Leases that are open.", .kind = SKEP__METRIC_GAUGE},
     [READ_TIME] = {.name = "skep_read_seconds",
-                   .help = "Time of read calls, of one in sixteen.",
+                   .help = "Time of read calls once they have a connection, of one in "
+                           "sixteen.",
                    .divisor = NS_PER_S,
                    .kind = SKEP__METRIC_HISTOGRAM},
     [QUEUE_DEPTH] = {.name = "skep_write_queue_depth",

@@ -35,6 +35,8 @@ static int read_snapshot(skep_tx *tx, skep_tx_fn *fn, void *arg)
 static int read_on(skep_db *db, skep__reader *reader, const read_call *call, uint32_t *codes)
 {
     uint64_t now_ns = skep__coarse_ns();
+    uint64_t done = atomic_load_explicit(&reader->use.transactions, memory_order_relaxed);
+    uint64_t began_ns = done % SKEP__DB_READ_SAMPLE == 0 ? skep__now_ns() : 0;
     skep__limit limit = {.deadline_ns = call->deadline_ns,
                          .cancel = call->opts->cancel,
                          .abort = &db->abort,
@@ -50,6 +52,8 @@ static int read_on(skep_db *db, skep__reader *reader, const read_call *call, uin
                        : read_snapshot(&tx, call->fn, call->arg);
     skep__use_end(&reader->use);
     reader->conn->limit = NULL;
+    if (began_ns != 0)
+        skep__hist_add(&db->read_ns, skep__now_ns() - began_ns);
     *codes = tx.codes;
     if (rc < 0 && rc >= SKEP_EINTERNAL)
         *codes |= 1u << (uint32_t)-rc;

@@ -206,7 +206,10 @@ static int slot_wait(skep_db *db, uint64_t deadline_ns, skep_cancel *cancel, uin
         SKEP__POINT("db.reader_waits");
         if (atomic_load(&db->closing) != 0)
             skep__readers_refuse(db);
-        SKEP__TRY(line_wait(db, &w, deadline_ns, cancel));
+        uint64_t before = skep__now_ns();
+        int rc = line_wait(db, &w, deadline_ns, cancel);
+        skep__hist_add(&db->pool_wait_ns, skep__now_ns() - before);
+        SKEP__TRY(rc);
         slot = atomic_load(&w.slot);
     }
     *out = slot;

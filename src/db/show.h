@@ -10,8 +10,10 @@
 /* What a database shows of itself, in pieces: for skep_db_metrics() and the status file. */
 
 int skep__show_prometheus(skep_db *db, skep__buf *out);
-/* "metrics": {…}, "statements": […] and "slow_statements": […], each a field of an open object. */
+/* "metrics": {…}, "connections": […], "statements": […] and "slow_statements": […], each a field of
+ * an open object. */
 int skep__show_metrics(skep_db *db, skep__json *out);
+int skep__show_connections(skep_db *db, skep__json *out);
 int skep__show_statements(skep_db *db, skep__json *out, size_t most);
 int skep__show_slow(skep_db *db, skep__json *out, size_t most);
 

@@ -16,6 +16,7 @@
 #include <skep/version.h>
 
 #include "base/event.h"
+#include "base/mem.h"
 #include "db/db_private.h"
 #include "os/os.h"
 
@@ -77,6 +78,38 @@ static int put_health(skep_db *db, skep__json *out)
     return SKEP_OK;
 }
 
+static void put_connection(const skep_db_connection *c, skep__json *out)
+{
+    static const char *const roles[] = {"writer", "reader", "lease", "service"};
+    skep__json_object(out, NULL);
+    skep__json_text(out, "role", roles[c->role]);
+    skep__json_bool(out, "in_use", c->in_use != 0);
+    skep__json_bool(out, "pins_wal", c->pins_wal != 0);
+    put_time(out, "created_at", c->created_us);
+    put_time(out, "last_used_at", c->last_used_us);
+    skep__json_uint(out, "transactions", c->transactions);
+    skep__json_int(out, "held_ms", c->held_ms);
+    skep__json_uint(out, "thread", c->thread);
+    skep__json_text(out, "sql", c->sql);
+    skep__json_end(out);
+}
+
+int skep__show_connections(skep_db *db, skep__json *out)
+{
+    size_t room = (size_t)db->readers.count + 2; /* the writer's and the checkpointer's */
+    skep_db_connection *list = skep__calloc(room, sizeof(*list));
+    if (list == NULL)
+        return skep__oom();
+    size_t n = room;
+    skep__connections_list(db, list, &n);
+    skep__json_array(out, "connections");
+    for (size_t i = 0; i < n && i < room; i++)
+        put_connection(&list[i], out);
+    skep__json_end(out);
+    skep__free(list);
+    return skep__buf_status(out->out);
+}
+
 /* The two words may be of two functions; then the age is of one that has just begun. */
 static void put_writer(skep_db *db, skep__json *out)
 {
@@ -116,6 +149,7 @@ static int put_all(skep_db *db, skep__buf *text)
     skep__json_text(&json, "sqlite", skep_sqlite_version());
     SKEP__TRY(put_health(db, &json));
     put_writer(db, &json);
+    SKEP__TRY(skep__show_connections(db, &json));
     SKEP__TRY(skep__show_metrics(db, &json));
     SKEP__TRY(skep__show_statements(db, &json, SKEP__DB_SHOW_STATEMENTS));
     SKEP__TRY(skep__show_slow(db, &json, SKEP__DB_SHOW_SLOW));

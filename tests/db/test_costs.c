@@ -70,14 +70,15 @@ TEST(the_most_expensive_come_first_and_the_list_may_be_short)
     db_close(db);
 }
 
-TEST(an_entry_of_another_size_is_refused)
+TEST(an_entry_of_another_size_is_misuse)
 {
     skep_db *db = db_open(NULL);
     skep_db_statement statement = {.size = 8};
     skep_db_slow slow = {.size = 8};
     size_t n = 1;
-    assert_fails(skep_db_statements(db, &statement, &n), SKEP_EINVALID);
-    assert_fails(skep_db_slow_statements(db, &slow, &n), SKEP_EINVALID);
+    skep__misuse_aborts(false);
+    assert_fails(skep_db_statements(db, &statement, &n), SKEP_EMISUSE);
+    assert_fails(skep_db_slow_statements(db, &slow, &n), SKEP_EMISUSE);
     db_close(db);
 }
 
@@ -140,7 +141,7 @@ TEST(a_statement_cut_by_its_deadline_is_slow_and_tells_so)
 static const harness_test tests[] = {
     HARNESS_TEST(statements_of_all_connections_are_added_up),
     HARNESS_TEST(the_most_expensive_come_first_and_the_list_may_be_short),
-    HARNESS_TEST(an_entry_of_another_size_is_refused),
+    HARNESS_TEST(an_entry_of_another_size_is_misuse),
     HARNESS_TEST(with_profile_off_nothing_is_counted),
     HARNESS_TEST(a_statement_that_takes_slow_statement_ms_is_remembered),
     HARNESS_TEST(a_statement_cut_by_its_deadline_is_slow_and_tells_so),

@@ -13,6 +13,7 @@
 #include <skep/inspect.h>
 
 #include "harness/alloc.h"
+#include "harness/points.h"
 #include "support.h"
 
 /* ---- a parser as strict as promtool ---- */
@@ -329,10 +330,25 @@ TEST(a_scrape_waits_for_no_reader_and_no_writer)
     page *p = scrape(db);
     ck_assert_double_eq(value_of(p, "skep_pool_in_use"), 1);
     ck_assert_double_eq(value_of(p, "skep_pool_idle"), 0);
+    ck_assert_double_eq(value_of(p, "skep_pool_utilisation"), 1);
+    ck_assert_double_eq(value_of(p, "skep_pool_wait_seconds_count"), 0);
+    page_free(p);
+    script empty = {.ret = 0};
+    call waiting = READ(empty);
+    point_watch("db.reader_waits");
+    call_start(db, &waiting);
+    point_reached("db.reader_waits", 1);
+    p = scrape(db);
+    ck_assert_double_eq(value_of(p, "skep_pool_waiting"), 1);
     page_free(p);
     gate_open(&g);
     call_join(&reading);
     call_join(&writing);
+    call_join(&waiting);
+    p = scrape(db);
+    ck_assert_double_eq(value_of(p, "skep_pool_wait_seconds_count"), 1);
+    ck_assert_double_eq(value_of(p, "skep_read_seconds_count"), 1);
+    page_free(p);
     db_close(db);
 }
 

@@ -122,6 +122,15 @@ TEST(what_runs_is_told_with_its_age)
     gate_came(&g, 1);
     tick(db);
     json_t *json = status_of();
+    json_t *connection = NULL;
+    size_t i = 0;
+    bool told = false;
+    json_array_foreach(json_object_get(json, "connections"), i, connection)
+    {
+        told |= strcmp(text_at(connection, "role"), "writer") == 0 &&
+                json_is_true(json_object_get(connection, "in_use"));
+    }
+    ck_assert(told);
     json_t *writer = json_object_get(json, "writer");
     ck_assert_int_gt(json_integer_value(json_object_get(writer, "thread")), 0);
     ck_assert_int_ge(json_integer_value(json_object_get(writer, "running_ms")), 0);
