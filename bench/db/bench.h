@@ -18,6 +18,10 @@ enum {
     BENCH_WAL_PAGES = 4000, /* the length of the recycled WAL that every writing run starts with */
 };
 
+#define BENCH_SEALED_SUFFIX "-aegis"                 /* of sides whose files are encrypted */
+#define BENCH_KEY "0123456789abcdef0123456789abcdef" /* of these files: 32 bytes */
+#define BENCH_PASSPHRASE "correct horse battery staple"
+
 #define BENCH_SQL_INSERT "INSERT INTO log(account, amount, note) VALUES (?, ?, ?)"
 #define BENCH_SQL_UPDATE "UPDATE account SET balance = balance + ? WHERE id = ?"
 #define BENCH_SQL_POINT "SELECT name, bytes FROM item WHERE id = ?"
@@ -32,13 +36,15 @@ typedef struct bench_tx {
 /* What a child process is to run. */
 typedef struct bench_job {
     const char *kind; /* "write", "read", "open" or "sync" */
-    const char *side; /* "skep" or the name of a peer */
-    const char *mode; /* write: "full", "normal"; read: "autocommit", "held"; open: "plain"; … */
+    const char *side; /* "skep", with "-aegis", "-async" or "-batch"; or the name of a peer */
+    const char *mode; /* write: "full", "normal"; read: "autocommit", "held", "lease", "scan"; … */
     int clients;
     int round;
     double seconds;
     const char *path; /* the database file */
 } bench_job;
+
+bool bench_sealed(const bench_job *job); /* files.c */
 
 /* What came out of one run; times in microseconds. */
 typedef struct bench_result {
@@ -112,6 +118,8 @@ extern const bench_reader bench_raw_autocommit; /* reads.c */
 extern const bench_reader bench_raw_held;
 extern const bench_reader bench_skep_single; /* skep.c */
 extern const bench_reader bench_skep_held;
+extern const bench_reader bench_skep_lease;
+extern const bench_reader bench_skep_scan;
 
 /* Call before each read: its key, or 0 when time is up. The clock is read at one in 32. */
 int64_t bench_reading_next(bench_reading *reading);
@@ -121,11 +129,15 @@ int64_t bench_item_bytes(int64_t id);
 void bench_reading_found(bench_reading *reading, int64_t id, int64_t bytes);
 
 /* Open and close once; return the time that opening took. */
-uint64_t bench_skep_open_once(const char *path);
+struct skep_key;
+uint64_t bench_skep_open_once(const char *path, const struct skep_key *key);
+struct skep_key *bench_skep_key(const bench_job *job); /* NULL where the side is not encrypted */
 uint64_t bench_raw_open_once(const char *path);
 
 /* The work of a child: workload.c (write), reads.c (read, open), disk.c (sync). */
 void bench_run_write(const bench_job *job, bench_result *out);
+void bench_run_async(const bench_job *job,
+                     bench_result *out); /* async.c: one thread, many writes */
 void bench_run_read(const bench_job *job, bench_result *out);
 void bench_run_open(const bench_job *job, bench_result *out);
 void bench_run_sync(const bench_job *job, bench_result *out);
@@ -146,11 +158,12 @@ int bench_child_main(int argc, char **argv);
 /* files.c: the databases, seen from the parent. */
 typedef struct bench_files bench_files;
 bench_files *bench_files_new(const char *dir);
-void bench_files_free(bench_files *files);            /* and removes them */
-const char *bench_files_accounts(bench_files *files); /* a fresh copy for a writing run */
-void bench_files_prepare(void *files);                /* brings its WAL to the start line */
+void bench_files_free(bench_files *files); /* and removes them */
+/* A fresh copy for a writing run; encrypted where the job says so. */
+const char *bench_files_accounts(bench_files *files, const bench_job *job);
+void bench_files_prepare(void *files); /* brings its WAL to the start line */
 void bench_files_verify(bench_files *files, const bench_result *result, const bench_job *job);
-const char *bench_files_items(bench_files *files);
+const char *bench_files_items(bench_files *files, const bench_job *job);
 const char *bench_files_scratch(bench_files *files);
 
 /* report.c: print the tables that a file of results stands for, as Markdown, which reads well on a

@@ -60,7 +60,10 @@ int bench_child_main(int argc, char **argv)
     if (job.clients < 1 || job.clients > BENCH_CLIENTS_MAX)
         bench_die("clients: 1 to %d", BENCH_CLIENTS_MAX);
     bench_result r = {.group = 1.0};
-    if (strcmp(job.kind, "write") == 0)
+    if (strcmp(job.kind, "write") == 0 &&
+        (strcmp(job.side, "skep-async") == 0 || strcmp(job.side, "skep-batch") == 0))
+        bench_run_async(&job, &r);
+    else if (strcmp(job.kind, "write") == 0)
         bench_run_write(&job, &r);
     else if (strcmp(job.kind, "read") == 0)
         bench_run_read(&job, &r);

@@ -19,9 +19,10 @@
 
 struct bench_files {
     char accounts[4096];
-    char items[4096];
+    char items[2][4096]; /* plain, encrypted */
     char scratch[4096];
-    bool items_made;
+    bool items_made[2];
+    bool sealed;    /* the accounts are encrypted */
     sqlite3 *watch; /* on the accounts while a writing run lasts */
 };
 
@@ -33,7 +34,8 @@ static void path_to(char out[4096], const char *dir, const char *name)
 
 static void remove_database(const char *path)
 {
-    static const char *const suffix[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const suffix[] = {"",      "-wal",       "-shm",        "-journal",
+                                         "-skep", "-skep-lock", "-skep-status"};
     char name[4200];
     for (size_t i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
@@ -51,13 +53,19 @@ static void script(sqlite3 *db, const char *const *sql)
     }
 }
 
+bool bench_sealed(const bench_job *job)
+{
+    return strstr(job->side, BENCH_SEALED_SUFFIX) != NULL;
+}
+
 bench_files *bench_files_new(const char *dir)
 {
     bench_files *files = bench_calloc(1, sizeof(*files));
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         bench_die("%s: %m", dir);
     path_to(files->accounts, dir, "accounts.db");
-    path_to(files->items, dir, "items.db");
+    path_to(files->items[0], dir, "items.db");
+    path_to(files->items[1], dir, "items-aegis.db");
     path_to(files->scratch, dir, "scratch");
     return files;
 }
@@ -67,7 +75,7 @@ const char *bench_files_scratch(bench_files *files)
     return files->scratch;
 }
 
-const char *bench_files_accounts(bench_files *files)
+const char *bench_files_accounts(bench_files *files, const bench_job *job)
 {
     static const char *const schema[] = {
         "BEGIN",
@@ -85,13 +93,17 @@ const char *bench_files_accounts(bench_files *files)
     sqlite3 *db = bench_connect(files->accounts, "normal", 0);
     script(db, schema);
     sqlite3_close(db);
+    files->sealed = bench_sealed(job);
+    if (files->sealed)
+        bench_seal(files->accounts, strcmp(job->mode, "passphrase") == 0);
     return files->accounts;
 }
 
 void bench_files_prepare(void *ctx)
 {
     bench_files *files = ctx;
-    files->watch = bench_connect(files->accounts, "full", BENCH_NO_CHECKPOINT);
+    files->watch = bench_connect(files->accounts, "full",
+                                 BENCH_NO_CHECKPOINT | (files->sealed ? BENCH_SEALED : 0));
     sqlite3_stmt *fill = bench_prepare(files->watch, "UPDATE filler SET bytes = zeroblob(?)");
     sqlite3_bind_int64(fill, 1, (int64_t)BENCH_WAL_PAGES * 4096);
     bench_must(files->watch, fill);
@@ -118,12 +130,10 @@ void bench_files_verify(bench_files *files, const bench_result *result, const be
                   (long long)result->sum, (long long)rows, (long long)logged, (long long)balance);
 }
 
-const char *bench_files_items(bench_files *files)
+static void make_items(const char *path)
 {
-    if (files->items_made)
-        return files->items;
-    remove_database(files->items);
-    sqlite3 *db = bench_connect(files->items, "normal", 0);
+    remove_database(path);
+    sqlite3 *db = bench_connect(path, "normal", 0);
     static const char *const schema[] = {
         "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL)",
         "BEGIN",
@@ -144,13 +154,25 @@ const char *bench_files_items(bench_files *files)
     static const char *const finish[] = {"COMMIT", NULL};
     script(db, finish);
     sqlite3_close(db);
-    files->items_made = true;
-    return files->items;
+}
+
+const char *bench_files_items(bench_files *files, const bench_job *job)
+{
+    int sealed = bench_sealed(job);
+    const char *path = files->items[sealed];
+    if (!files->items_made[sealed]) {
+        make_items(path);
+        if (sealed)
+            bench_seal(path, false);
+        files->items_made[sealed] = true;
+    }
+    return path;
 }
 
 void bench_files_free(bench_files *files)
 {
     remove_database(files->accounts);
-    remove_database(files->items);
+    remove_database(files->items[0]);
+    remove_database(files->items[1]);
     free(files);
 }

@@ -50,8 +50,19 @@ static const subject plan[] = {
     {"read",  "skep",      "held",       1.0,  1, 6},
     {"read",  "raw",       "held",       1.0,  1, 6},
     {"read",  node_side,   "held",       1.0,  1, 6},
+    {"read",  "skep",      "lease",      1.0,  1, 11},
+    {"read",  "raw",       "lease",      1.0,  1, 11},
     {"open",  "skep",      "plain",      0.3,  1, 7},
     {"open",  "raw",       "plain",      0.3,  1, 7},
+    {"open",  "skep-aegis", "raw key",   0.3,  1, 7},
+    {"open",  "skep-aegis", "passphrase", 0.6, 1, 7},
+    {"write", "skep",      "full",       1.0,  1, 8},
+    {"write", "skep-aegis", "full",      1.0,  1, 8},
+    {"write", "skep-async", "full",      1.0,  1, 9},
+    {"write", "skep-batch", "full",      1.0,  1, 9},
+    {"read",  "skep-aegis", "autocommit", 1.0, 1, 5},
+    {"read",  "skep",      "scan",       1.0,  1, 10},
+    {"read",  "skep-aegis", "scan",      1.0,  1, 10},
 };
 /* clang-format on */
 enum { PLAN = sizeof(plan) / sizeof(plan[0]) };
@@ -109,14 +120,14 @@ static void run_one(bench *b, const subject *s, int round)
         child = (bench_child){.program = "node", .script = b->script};
     bench_result result = {.group = 1.0};
     if (strcmp(s->kind, "write") == 0) {
-        job.path = bench_files_accounts(b->files);
+        job.path = bench_files_accounts(b->files, &job);
         bench_child_run(&child, &job, bench_files_prepare, b->files, &result);
         bench_files_verify(b->files, &result, &job);
     } else {
         if (strcmp(s->kind, "read") == 0)
-            job.path = bench_files_items(b->files);
+            job.path = bench_files_items(b->files, &job);
         else if (strcmp(s->kind, "open") == 0)
-            job.path = bench_files_accounts(b->files);
+            job.path = bench_files_accounts(b->files, &job);
         else
             job.path = bench_files_scratch(b->files);
         bench_child_run(&child, &job, NULL, NULL, &result);

@@ -15,6 +15,26 @@ static void run(sqlite3 *db, const char *sql)
     sqlite3_finalize(stmt);
 }
 
+static void give_key(sqlite3 *db, const char *key,
+                     int (*give)(sqlite3 *db, const void *key, int length))
+{
+    if (sqlite3mc_config(db, "cipher", sqlite3mc_cipher_index("aegis")) < 0 ||
+        give(db, key, (int)strlen(key)) != SQLITE_OK)
+        bench_die("the key: %s", sqlite3_errmsg(db));
+}
+
+void bench_seal(const char *path, bool passphrase)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open_v2(path, &db, FLAGS, NULL) != SQLITE_OK)
+        bench_die("%s: %s", path, sqlite3_errmsg(db));
+    run(db, "PRAGMA journal_mode = DELETE");
+    give_key(db, passphrase ? BENCH_PASSPHRASE : "raw:" BENCH_KEY, sqlite3_rekey);
+    run(db, "PRAGMA journal_mode = WAL");
+    if (sqlite3_close(db) != SQLITE_OK)
+        bench_die("%s: it does not close", path);
+}
+
 /* The list of skep's own pragmas and flags. What only one of the two sides had would be measured
  * as if it were the doing of the pool. */
 sqlite3 *bench_connect(const char *path, const char *mode, int flags)
@@ -22,6 +42,8 @@ sqlite3 *bench_connect(const char *path, const char *mode, int flags)
     sqlite3 *db = NULL;
     if (sqlite3_open_v2(path, &db, FLAGS, NULL) != SQLITE_OK)
         bench_die("%s: %s", path, sqlite3_errmsg(db));
+    if ((flags & BENCH_SEALED) != 0)
+        give_key(db, "raw:" BENCH_KEY, sqlite3_key);
     sqlite3_busy_timeout(db, 5000);
     run(db, "PRAGMA journal_mode = WAL");
     run(db,

@@ -10,12 +10,16 @@
  * and the two statements of the small transaction. */
 
 enum {
-    BENCH_READER = 1 << 0,       /* query_only, as skep's reading connections are */
-    BENCH_NO_CHECKPOINT = 1 << 1 /* wal_autocheckpoint=0: somebody else does it */
+    BENCH_READER = 1 << 0,        /* query_only, as skep's reading connections are */
+    BENCH_NO_CHECKPOINT = 1 << 1, /* wal_autocheckpoint=0: somebody else does it */
+    BENCH_SEALED = 1 << 2         /* the file is encrypted with AEGIS under BENCH_KEY */
 };
 
 /* `mode`: "full" or "normal". */
 sqlite3 *bench_connect(const char *path, const char *mode, int flags);
+
+/* Encrypt a closed file of ours in its place. */
+void bench_seal(const char *path, bool passphrase);
 
 /* Prepared for keeps; ends the bench when `sql` is wrong. */
 sqlite3_stmt *bench_prepare(sqlite3 *db, const char *sql);

@@ -89,7 +89,11 @@ const bench_reader bench_raw_held = {"raw", raw_open, raw_run_held, raw_close};
 static const bench_reader *reader_of(const bench_job *job)
 {
     bool held = strcmp(job->mode, "held") == 0;
-    if (strcmp(job->side, "skep") == 0)
+    if (strcmp(job->mode, "lease") == 0)
+        return strcmp(job->side, "raw") == 0 ? &bench_raw_held : &bench_skep_lease;
+    if (strcmp(job->mode, "scan") == 0)
+        return &bench_skep_scan;
+    if (strncmp(job->side, "skep", 4) == 0)
         return held ? &bench_skep_held : &bench_skep_single;
     return held ? &bench_raw_held : &bench_raw_autocommit;
 }
@@ -125,14 +129,16 @@ uint64_t bench_raw_open_once(const char *path)
 
 void bench_run_open(const bench_job *job, bench_result *out)
 {
-    bool skep = strcmp(job->side, "skep") == 0;
+    bool skep = strncmp(job->side, "skep", 4) == 0;
+    struct skep_key *key = bench_skep_key(job);
     bench_hist *hist = bench_calloc(1, sizeof(*hist));
     bench_wait_for_go();
     uint64_t cpu = bench_cpu();
     uint64_t end = bench_now() + (uint64_t)(job->seconds * 1e9);
     uint64_t sum = 0;
     while (bench_now() < end) {
-        uint64_t took = skep ? bench_skep_open_once(job->path) : bench_raw_open_once(job->path);
+        uint64_t took =
+            skep ? bench_skep_open_once(job->path, key) : bench_raw_open_once(job->path);
         bench_hist_add(hist, took);
         sum += took;
     }

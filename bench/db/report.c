@@ -46,7 +46,14 @@ static const target targets[] = {
     {"read", "autocommit", {"skep", 1}, {"better-sqlite3", 1}, 0, 0, NULL},
     {"read", "held", {"skep", 1}, {"raw", 1}, 0.95, 0, NULL},
     {"read", "held", {"skep", 1}, {"better-sqlite3", 1}, 0, 0, NULL},
+    {"read", "lease", {"skep", 1}, {"raw", 1}, 0.95, 0, NULL},
     {"open", "plain", {"skep", 1}, {"raw", 1}, 0, 1000, "p50_us"},
+    {"write", "full", {"skep-aegis", 1}, {"skep", 1}, 0.93, 0, NULL},
+    {"read", "autocommit", {"skep-aegis", 1}, {"skep", 1}, 0.89, 0, NULL},
+    {"read", "scan", {"skep-aegis", 1}, {"skep", 1}, 0.95, 0, NULL},
+    {"open", "raw key", {"skep-aegis", 1}, {"skep-aegis", 1}, 0, 1000, "p50_us"},
+    {"write", "full", {"skep-async", 1}, {"pool", 16}, 0, 0, NULL},
+    {"write", "full", {"skep-batch", 1}, {"pool", 16}, 0, 0, NULL},
 };
 enum { TARGETS = sizeof(targets) / sizeof(targets[0]) };
 
@@ -63,11 +70,15 @@ static const char *what_of(const char *kind, const char *mode)
     if (strcmp(kind, "write") == 0)
         return "small write transactions";
     if (strcmp(kind, "open") == 0)
-        return "open and set up a database";
+        return strcmp(mode, "passphrase") == 0 ? "open with a passphrase, derivation included"
+               : strcmp(mode, "raw key") == 0  ? "open with a raw key"
+                                               : "open and set up a database";
     if (strcmp(kind, "sync") == 0)
         return "fdatasync of 4 KiB";
-    return strcmp(mode, "held") == 0 ? "point SELECT, held transaction"
-                                     : "point SELECT, autocommit";
+    return strcmp(mode, "held") == 0    ? "point SELECT, held transaction"
+           : strcmp(mode, "lease") == 0 ? "point SELECT, each on a lease"
+           : strcmp(mode, "scan") == 0  ? "scan of rows, cache too small"
+                                        : "point SELECT, autocommit";
 }
 
 static const char *durability_of(const char *kind, const char *mode)
@@ -87,6 +98,12 @@ static void name_of(const char *kind, side s, char out[64])
         (void)snprintf(out, 64, "writer thread, %d", s.clients);
     else if (strcmp(s.name, "raw") == 0)
         (void)snprintf(out, 64, "raw sqlite3");
+    else if (strcmp(s.name, "skep-async") == 0)
+        (void)snprintf(out, 64, "skep, 1 thread, 2048 futures");
+    else if (strcmp(s.name, "skep-batch") == 0)
+        (void)snprintf(out, 64, "skep, 1 thread, batches of 256");
+    else if (strcmp(s.name, "skep-aegis") == 0)
+        (void)snprintf(out, 64, "skep, AEGIS");
     else if (strcmp(kind, "write") == 0 && strcmp(s.name, "skep") == 0)
         (void)snprintf(out, 64, "skep, %d", s.clients);
     else
@@ -187,6 +204,7 @@ static void compare(bench_table *table, const json_t *lines, const target *t)
     static series ours;
     static series peer;
     char name[64];
+    bool alone = strcmp(t->ours.name, t->peer.name) == 0 && t->ours.clients == t->peer.clients;
     const char *key = t->limit > 0.0 ? t->percentile : "per_s";
     collect(lines, t, t->ours, key, &ours);
     collect(lines, t, t->peer, key, &peer);
@@ -203,7 +221,7 @@ static void compare(bench_table *table, const json_t *lines, const target *t)
     name_of(t->kind, t->ours, name);
     bench_table_cell(table, "%s", name);
     name_of(t->kind, t->peer, name);
-    bench_table_cell(table, "%s", name);
+    bench_table_cell(table, "%s", alone ? "–" : name);
     if (t->limit > 0.0)
         limit_cells(table, t, &ours, &peer);
     else

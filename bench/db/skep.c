@@ -29,13 +29,32 @@ static int small_tx(skep_tx *tx, void *arg)
     return skep_exec(tx, update_sql, SKEP_V(small->amount), SKEP_V(small->account));
 }
 
-static void *writer_open(const bench_job *job)
+skep_key *bench_skep_key(const bench_job *job)
+{
+    skep_key *key = NULL;
+    if (strcmp(job->mode, "passphrase") == 0)
+        must(skep_key_passphrase(skep_slice_str(BENCH_PASSPHRASE), &key), "key");
+    else if (bench_sealed(job))
+        must(skep_key_raw(BENCH_KEY, SKEP_KEY_BYTES, &key), "key");
+    return key;
+}
+
+static void *open_as(const bench_job *job, skep_db_opts *opts)
 {
     skep_db *db = NULL;
+    skep_key *key = bench_skep_key(job);
+    opts->key = key;
+    opts->cipher = key != NULL ? SKEP_CIPHER_AEGIS : 0;
+    must(skep_db_open(job->path, opts, &db), "open");
+    skep_key_free(key);
+    return db;
+}
+
+static void *writer_open(const bench_job *job)
+{
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
     opts.synchronous = strcmp(job->mode, "normal") == 0 ? SKEP_SYNC_NORMAL : SKEP_SYNC_FULL;
-    must(skep_db_open(job->path, &opts, &db), "open");
-    return db;
+    return open_as(job, &opts);
 }
 
 static void writer_write(void *self, int client, bench_tx *tx)
@@ -86,11 +105,10 @@ static int load(skep_tx *tx, void *arg)
 /* One thread reads, so one reading connection, and memory for it to hold the table. */
 static void *reader_open(const bench_job *job)
 {
-    skep_db *db = NULL;
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
     opts.readers = 1;
     opts.cache_bytes = (uint64_t)1 << 30;
-    must(skep_db_open(job->path, &opts, &db), "open");
+    skep_db *db = open_as(job, &opts);
     must(skep_read(db, load, NULL), "read");
     return db;
 }
@@ -144,14 +162,52 @@ static void read_held(void *self, bench_reading *reading)
     must(skep_read(self, read_many, reading), "read");
 }
 
+/* Each read by itself, on a snapshot that a lease holds. */
+static void read_lease(void *self, bench_reading *reading)
+{
+    skep_lease *lease = NULL;
+    must(skep_lease_open(self, NULL, &lease), "lease");
+    point p = {0};
+    while ((p.id = bench_reading_next(reading)) != 0) {
+        must(skep_lease_read(lease, read_point, &p), "read");
+        bench_reading_found(reading, p.id, p.bytes);
+    }
+    skep_lease_close(lease);
+}
+
+/* A cache that holds a hundredth of the table: every page comes from the file, and is decrypted. */
+static void *scan_open(const bench_job *job)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.readers = 1;
+    opts.cache_bytes = 1 << 20;
+    return open_as(job, &opts);
+}
+
+/* Rows are what is counted: the table is read again and again. */
+static void read_scan(void *self, bench_reading *reading)
+{
+    do {
+        uint64_t started = bench_now();
+        must(skep_read(self, load, NULL), "read");
+        bench_hist_add(&reading->hist, bench_now() - started);
+        reading->done += BENCH_ITEMS;
+    } while (bench_now() < reading->end);
+}
+
+const bench_reader bench_skep_lease = {"skep", reader_open, read_lease, db_close};
+const bench_reader bench_skep_scan = {"skep", scan_open, read_scan, db_close};
 const bench_reader bench_skep_single = {"skep", reader_open, read_single, db_close};
 const bench_reader bench_skep_held = {"skep", reader_open, read_held, db_close};
 
-uint64_t bench_skep_open_once(const char *path)
+uint64_t bench_skep_open_once(const char *path, const skep_key *key)
 {
     skep_db *db = NULL;
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.key = key;
+    opts.cipher = key != NULL ? SKEP_CIPHER_AEGIS : 0;
     uint64_t start = bench_now();
-    must(skep_db_open(path, NULL, &db), "open");
+    must(skep_db_open(path, &opts, &db), "open");
     uint64_t took = bench_now() - start;
     db_close(db);
     return took;

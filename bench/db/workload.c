@@ -25,7 +25,7 @@ typedef struct client {
 
 static const bench_writer *writer_of(const char *side)
 {
-    if (strcmp(side, "skep") == 0)
+    if (strncmp(side, "skep", 4) == 0)
         return &bench_skep;
     if (strcmp(side, "dedicated") == 0)
         return &bench_dedicated;
