@@ -117,7 +117,8 @@ static skep__stmt *find_by_text(skep__stmt_cache *cache, uint64_t hash, const ch
     return stmt;
 }
 
-static int borrow_slow(skep__conn *conn, const char *sql, skep__stmt **out)
+static __attribute__((noinline)) int borrow_slow(skep__conn *conn, const char *sql,
+                                                 skep__stmt **out)
 {
     skep__stmt_cache *cache = &conn->cache;
     size_t len = strnlen(sql, SKEP__SQL_TEXT_MAX + 1);
