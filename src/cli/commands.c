@@ -5,6 +5,7 @@
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},
     {"db", "Work on a database: any SQLite file"},
+    {"bench", "Measure what this machine does"},
     {"version", "Print the versions of skep and of the SQLite inside it"},
     {0},
 };
@@ -109,6 +110,12 @@ static const cli_option export_options[] = {
     {0},
 };
 
+static const cli_option bench_options[] = {
+    {CLI_OPT_IN, 0, "dir", "DIR", CLI_DIRECTORY, NULL, "Measure the disk that DIR is on", false},
+    {CLI_OPT_SECONDS, 0, "seconds", "N", CLI_TEXT, NULL, "How long to measure; 20", false},
+    {0},
+};
+
 static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
@@ -203,6 +210,14 @@ const cli_command cli_commands[] = {
      "skep db export app.db --table log --format ndjson | gzip > log.ndjson.gz\n"
      "skep db export app.db --query \"SELECT id FROM person\" -o ids.tsv --force\n",
      "skep-db(1)", status_args, export_options, cli_db_export},
+    {"bench", "db", "Measure writes and reads of a database on this machine",
+     "Works in a temporary directory, which is gone when it ends. Everything is\n"
+     "measured in short slices that take turns, and shown as the median with the\n"
+     "lowest and highest: what this machine did just now, no more.",
+     "skep bench db\n"
+     "skep bench db --dir /mnt/disk --seconds 60\n"
+     "skep bench db --json\n",
+     "skep-bench(1)", no_args, bench_options, cli_bench_db},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

@@ -339,16 +339,12 @@ static void fish_command(cli_out *out, const cli_command *row)
 {
     char where[128];
     if (row->verb != NULL) {
-        cli_printf(out,
-                   "complete -c skep -n '__fish_seen_subcommand_from %s; and not "
-                   "__skep_has_verb' -a %s -d ",
-                   row->noun, row->verb);
+        cli_printf(out, "complete -c skep -n '__skep_is %s' -a %s -d ", row->noun, row->verb);
         fish_text(out, row->summary);
         cli_putc(out, '\n');
     }
-    (void)snprintf(where, sizeof(where), " -n '__fish_seen_subcommand_from %s%s%s'", row->noun,
-                   row->verb != NULL ? "; and __fish_seen_subcommand_from " : "",
-                   row->verb != NULL ? row->verb : "");
+    (void)snprintf(where, sizeof(where), " -n '__skep_begins %s%s%s'", row->noun,
+                   row->verb != NULL ? " " : "", row->verb != NULL ? row->verb : "");
     each_option(out, row->options, fish_option, where);
     for (const cli_arg *arg = row->args; arg->name != NULL; arg++) {
         if (arg->kind == CLI_TEXT || arg->kind == CLI_NOTHING)
@@ -359,15 +355,35 @@ static void fish_command(cli_out *out, const cli_command *row)
     }
 }
 
+/* Noun and verb by their places: "db" is a noun, and a verb of another one. */
+static const char fish_functions[] =
+    "# fish completion for skep; made by: skep --completion fish\n"
+    "function __skep_words\n"
+    "    set -l value 0\n"
+    "    for word in (commandline -opc)[2..-1]\n"
+    "        if test $value = 1\n"
+    "            set value 0\n"
+    "        else if test \"$word\" = -C\n"
+    "            set value 1\n"
+    "        else if not string match -q -- '-*' $word\n"
+    "            echo $word\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "function __skep_is\n"
+    "    set -l words (__skep_words)\n"
+    "    test \"$words\" = \"$argv\"\n"
+    "end\n"
+    "function __skep_begins\n"
+    "    set -l words (__skep_words)\n"
+    "    set -l n (count $argv)\n"
+    "    test (count $words) -ge $n; and test \"$words[1..$n]\" = \"$argv\"\n"
+    "end\n"
+    "complete -c skep -f\n";
+
 static void fish(cli_out *out)
 {
-    cli_puts(out, "# fish completion for skep; made by: skep --completion fish\n"
-                  "function __skep_has_verb\n"
-                  "    __fish_seen_subcommand_from");
-    for (const cli_command *row = cli_commands; row->noun != NULL; row++)
-        if (row->verb != NULL)
-            cli_printf(out, " %s", row->verb);
-    cli_puts(out, "\nend\ncomplete -c skep -f\n");
+    cli_puts(out, fish_functions);
     each_option(out, cli_globals, fish_option, "");
     for (const cli_noun *noun = cli_nouns; noun->name != NULL; noun++) {
         cli_printf(out, "complete -c skep -n __fish_use_subcommand -a %s -d ", noun->name);

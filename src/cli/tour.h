@@ -10,10 +10,11 @@
 
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/tempdir.h"
 #include "cli/text.h"
 
 #define TOUR_THREADS 16
-#define TOUR_DIR_MAX 2048       /* bytes of its path: room is left for the names in it */
+#define TOUR_DIR_MAX CLI_TEMPDIR_MAX
 #define TOUR_FILES_MAX 1000000u /* files kept in memory; more are counted only */
 #define TOUR_WALK_NS (12 * UINT64_C(1000000000))
 #define TOUR_TAKE_NS (20 * UINT64_C(1000000000)) /* no new file is taken after that */

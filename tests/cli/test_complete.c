@@ -60,6 +60,8 @@ TEST(fish_completes_nouns_verbs_and_options)
     ck_assert_int_eq(r.status, 0);
     ck_assert(contains(r.out, "stats\t") && contains(r.out, "status\t"));
     ck_assert(!contains(r.out, "query"));
+    ck_assert(contains(fish_offers("skep -C / --json bench ").out, "db\t"));
+    ck_assert(!contains(fish_offers("skep bench ").out, "query"));
     ck_assert(contains(fish_offers("skep db query --wr").out, "--write\t"));
     ck_assert(!contains(fish_offers("skep db status --wr").out, "--write\t"));
     ck_assert(contains(fish_offers("skep tour ").out, "inventory"));
@@ -99,7 +101,7 @@ TEST(zsh_and_fish_completions_know_every_command_and_option)
 
 TEST(every_man_page_is_made_without_a_complaint)
 {
-    static const char *const pages[] = {"skep.1", "skep-db.1", "libskep.3"};
+    static const char *const pages[] = {"skep.1", "skep-db.1", "skep-bench.1", "libskep.3"};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         char script[1024];
         (void)snprintf(script, sizeof(script),
