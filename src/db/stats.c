@@ -27,6 +27,8 @@ int skep_db_get_stats(skep_db *db, skep_db_stats *out)
     memset(out, 0, sizeof(*out));
     out->size = sizeof(*out);
     out->poisoned = atomic_load(&db->poisoned);
+    out->corrupted = atomic_load(&db->corrupted) != 0;
+    out->maintainer = atomic_load(&db->maintain.holds) != 0;
     out->writes = atomic_load(&db->writes);
     out->writes_failed = atomic_load(&db->writes_failed);
     out->groups = atomic_load(&db->groups);

@@ -416,6 +416,7 @@ TEST(a_corrupted_pool_says_so)
     skep_health health = pool_health(pool);
     ck_assert_str_eq(skep_health_name(health.state), "corrupted");
     ck_assert_uint_gt(health.reasons_count, 0);
+    ck_assert_uint_eq(pool_stats(pool).corrupted, 1);
     assert_ok(skep_db_close(pool));
 }
 

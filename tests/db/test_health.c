@@ -22,6 +22,10 @@ TEST(a_new_database_is_healthy)
     ck_assert_int_eq(health.state, SKEP_HEALTHY);
     ck_assert_uint_eq(health.reasons_count, 0);
     ck_assert_uint_eq(health.maintainer, 1);
+    skep_db_stats stats = {.size = sizeof(stats)};
+    assert_ok(skep_db_get_stats(db, &stats));
+    ck_assert_uint_eq(stats.maintainer, 1);
+    ck_assert_uint_eq(stats.corrupted, 0);
     ck_assert_uint_gt(health.disk_free_bytes, 0);
     ck_assert_uint_eq(health.errors, 0);
     ck_assert_int_gt(health.at_us, 0);
