@@ -166,7 +166,8 @@ static void slow_row(cli_table *table, const json_t *row)
     text_cell(table, row, "at");
     time_cell(table, (uint64_t)number_of(row, "took_ns"));
     cli_table_figure(table, cli_count((uint64_t)number_of(row, "rows")).s);
-    text_cell(table, row, "code");
+    const char *code = json_string_value(json_object_get(row, "code"));
+    cli_table_text(table, code != NULL && strcmp(code, "SKEP_OK") != 0 ? code : "");
     text_cell(table, row, "values");
     text_cell(table, row, "sql");
 }

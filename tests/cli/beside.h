@@ -10,7 +10,8 @@
 typedef enum beside_mode {
     BESIDE_HOLD = 'h',  /* it wrote once and has it open */
     BESIDE_WRITE = 'w', /* it writes all the time */
-    BESIDE_PIN = 'p'    /* it holds a snapshot, and wrote after that */
+    BESIDE_PIN = 'p',   /* it holds a snapshot, and wrote after that */
+    BESIDE_SHOW = 's'   /* it ran a slow statement, holds a snapshot, and its status file says so */
 } beside_mode;
 
 /* Returns when it is at that point. */

@@ -153,6 +153,81 @@ TEST(statements_of_what_nobody_runs_are_none_and_exit_1)
     assert_one_line(r.err, "missing", "SKEP_ENOTFOUND");
 }
 
+static const json_t *in_use(const json_t *process)
+{
+    const json_t *list = json_object_get(process, "connections");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_is_true(json_object_get(json_array_get(list, i), "in_use")))
+            return json_array_get(list, i);
+    ck_abort_msg("no connection is in use");
+}
+
+TEST(a_running_process_shows_its_health_and_connections)
+{
+    const char *path = harness_path("shown.db");
+    crash_child child = beside_start(path, BESIDE_SHOW);
+    untouched before = untouched_take(path);
+    json_t *have = status_of(path);
+    const json_t *process = json_object_get(have, "process");
+    const json_t *reader = in_use(process);
+    ck_assert_int_eq(json_integer_value(json_object_get(process, "pid")), child.pid);
+    ck_assert_str_eq(json_string_value(json_object_get(reader, "role")), "reader");
+    ck_assert(json_is_true(json_object_get(reader, "pins_wal")));
+    ck_assert(contains(json_string_value(json_object_get(reader, "sql")), "FROM beside"));
+    ck_assert(!contains(json_string_value(json_object_get(reader, "sql")), "secret"));
+    ran r = SKEP("db", "status", path);
+    ck_assert(contains(r.out, "health          healthy\n"));
+    ck_assert(contains(r.out, "in use, pins WAL"));
+    untouched_check_bytes(&before);
+    beside_end(&child);
+    ck_assert(contains(SKEP("db", "status", path).out, " is gone"));
+    json_decref(have);
+}
+
+TEST(a_running_process_shows_its_metrics)
+{
+    const char *path = harness_path("shown.db");
+    crash_child child = beside_start(path, BESIDE_SHOW);
+    ran r = SKEP("db", "stats", path, "--metrics");
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_int_eq(strncmp(r.out, "# pid ", 6), 0);
+    ck_assert(contains(r.out, "\n# TYPE skep_commit_seconds histogram\n"));
+    ck_assert(contains(r.out, "\nskep_txn_commit_total{db=\""));
+    r = SKEP("db", "stats", path, "--metrics", "--json");
+    json_t *have = parse_json(r.out);
+    const json_t *metric =
+        json_object_get(json_object_get(have, "metrics"), "skep_txn_commit_total");
+    ck_assert_int_eq(json_integer_value(json_object_get(metric, "value")), 1);
+    beside_end(&child);
+    ck_assert_int_eq(SKEP("db", "stats", path, "--metrics").status, 1);
+    json_decref(have);
+}
+
+TEST(a_running_process_shows_what_its_statements_cost)
+{
+    const char *path = harness_path("shown.db");
+    crash_child child = beside_start(path, BESIDE_SHOW);
+    ran r = SKEP("db", "stats", path, "--statements", "--limit", "1", "--json");
+    ck_assert_int_eq(r.status, 0);
+    json_t *have = parse_json(r.out);
+    ck_assert(contains(json_string_value(json_object_get(have, "sql")), "WITH RECURSIVE"));
+    ck_assert_int_ge(json_integer_value(json_object_get(have, "runs")), 1);
+    json_decref(have);
+    r = SKEP("db", "stats", path, "--slow", "--limit", "1", "--json");
+    ck_assert_int_eq(r.status, 0);
+    have = parse_json(r.out);
+    ck_assert(contains(json_string_value(json_object_get(have, "sql")), "WITH RECURSIVE"));
+    ck_assert_str_eq(json_string_value(json_object_get(have, "values")), "int");
+    json_decref(have);
+    r = SKEP("db", "stats", path, "--slow");
+    ck_assert(contains(r.out, "took") && contains(r.out, "WITH RECURSIVE"));
+    assert_one_line(r.err, "pid ", "told ", " ago");
+    r = SKEP("-q", "db", "stats", path, "--statements");
+    ck_assert(contains(r.out, "worst") && contains(r.out, "WITH RECURSIVE"));
+    ck_assert_str_eq(r.err, "");
+    beside_end(&child);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(what_nobody_runs_is_not_running),
     HARNESS_TEST(the_process_of_a_status_file_is_told_with_its_health),
@@ -160,5 +235,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_status_file_that_cannot_be_read_leaves_it_unknown),
     HARNESS_TEST(metrics_of_what_nobody_runs_are_those_of_the_file_and_exit_1),
     HARNESS_TEST(statements_of_what_nobody_runs_are_none_and_exit_1),
+    HARNESS_TEST(a_running_process_shows_its_health_and_connections),
+    HARNESS_TEST(a_running_process_shows_its_metrics),
+    HARNESS_TEST(a_running_process_shows_what_its_statements_cost),
 };
 const harness_suite running_suite = HARNESS_SUITE("running", tests);
