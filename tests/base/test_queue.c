@@ -7,6 +7,8 @@
 
 #include "base/time.h"
 
+#include "harness/points.h"
+
 #include "fake_group.h"
 
 /* f->ids[0] is the blocker of fake_group(). */
@@ -282,7 +284,41 @@ TEST(a_bare_request_runs_between_groups_without_begin_and_commit)
     fake_dispose(&f);
 }
 
+/* The leader itself runs what queues behind it, as long as that needs no transaction. */
+static void serve_the_others(fake_call *leader)
+{
+    fake *f = leader->fake;
+    fake_call *others = leader->ctx;
+    ck_assert(!skep__queue_serve(&f->queue));
+    point_watch("queue.queued");
+    fake_queue(f, others, 2);
+    ck_assert(skep__queue_serve(&f->queue));
+    ck_assert(!skep__queue_serve(&f->queue)); /* the other one needs a transaction */
+}
+
+TEST(a_leader_that_waits_serves_bare_requests)
+{
+    fake f;
+    fake_call others[2] = {{.id = 2}, {.id = 3, .req.flags = SKEP__REQ_ALONE | SKEP__REQ_BARE}};
+    fake_call leader = {.id = 1,
+                        .in_run = serve_the_others,
+                        .ctx = others,
+                        .req.flags = SKEP__REQ_ALONE | SKEP__REQ_BARE};
+    fake_init(&f, 16);
+    ck_assert_int_eq(fake_submit(&f, &leader), 1);
+    fake_join(&others[0]);
+    fake_join(&others[1]);
+    ck_assert_int_eq(others[0].answer, 2);
+    ck_assert_int_eq(others[1].answer, 3);
+    ck_assert(pthread_equal(others[1].ran_in, pthread_self()));
+    ck_assert_int_eq(others[1].runs, 1);
+    ck_assert_uint_eq(f.commits, 1);
+    point_clear();
+    fake_dispose(&f);
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(a_leader_that_waits_serves_bare_requests),
     HARNESS_TEST(a_request_alone_leads_in_its_own_thread),
     HARNESS_TEST(requests_that_queue_share_one_commit_in_their_order),
     HARNESS_TEST(a_request_undone_leaves_its_siblings_in_the_commit),

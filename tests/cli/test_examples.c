@@ -57,6 +57,15 @@ TEST(the_rows_of_the_guide_come_back_as_it_says)
                             "Zugspitze 1 of mean -11.25\n");
 }
 
+TEST(the_leases_of_the_guide_see_what_it_says)
+{
+    ran r = example("leases", harness_path("leases.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "old old old \n"
+                            "a lease: SELECT text FROM page WHERE n = ?\n"
+                            "new\n");
+}
+
 TEST(the_settings_of_the_guide_take_effect)
 {
     ran r = example("settings", harness_path("set.db"), NULL);
@@ -69,6 +78,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
     HARNESS_TEST(the_rows_of_the_guide_come_back_as_it_says),
+    HARNESS_TEST(the_leases_of_the_guide_see_what_it_says),
     HARNESS_TEST(the_settings_of_the_guide_take_effect),
 };
 const harness_suite examples_suite = HARNESS_SUITE("examples", tests);

@@ -416,51 +416,6 @@ TEST(connections_are_listed_and_replaced_while_others_use_them)
     db_close(db);
 }
 
-/* ---- memory: B19 ---- */
-
-enum { MANY = 100, CACHE_MIB = 16 };
-
-typedef struct crowd {
-    skep_db *db;
-    gate g;
-} crowd;
-
-static int read_all_of_it(skep_tx *tx, void *arg)
-{
-    crowd *c = arg;
-    assert_ok(skep_exec(tx, "SELECT sum(length(a)) FROM t"));
-    gate_wait(&c->g);
-    return 0;
-}
-
-static void read_in_crowd(size_t index, void *ctx)
-{
-    crowd *c = ctx;
-    if (index < MANY) {
-        assert_ok(skep_read(c->db, read_all_of_it, c));
-        return;
-    }
-    gate_came(&c->g, MANY);
-    uint64_t bytes = alloc_living_bytes();
-    skep_db_stats stats = stats_of(c->db);
-    gate_open(&c->g);
-    ck_assert_uint_eq(stats.readers_open, MANY);
-    /* The cache is shared out; what a connection needs besides is its own: statements, schema. */
-    ck_assert_uint_lt(bytes, (CACHE_MIB + 8) * UINT64_C(1048576) + MANY * UINT64_C(300000));
-}
-
-TEST(a_hundred_connections_share_one_cache)
-{
-    alloc_install();
-    skep_db *db = open_pool(&(skep_db_opts){.readers = MANY, .cache_bytes = CACHE_MIB << 20});
-    crowd c = {.db = db};
-    for (int i = 0; i < 20; i++) /* more than the whole cache */
-        db_must(db, "INSERT INTO t VALUES(zeroblob(1000000))");
-    db_must(db, "INSERT INTO t SELECT randomblob(2000) FROM t, t, t LIMIT 2000");
-    harness_threads(MANY + 1, read_in_crowd, &c);
-    db_close(db);
-}
-
 /* ---- a schema that changes: B16 ---- */
 
 static int count_columns(skep_tx *tx, void *arg)
@@ -530,7 +485,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_list_of_connections_tells_who_uses_them),
     HARNESS_TEST(a_handle_that_only_reads_lists_its_connections),
     HARNESS_TEST(connections_are_listed_and_replaced_while_others_use_them),
-    HARNESS_TEST(a_hundred_connections_share_one_cache),
     HARNESS_TEST(a_connection_that_knew_the_old_schema_sees_the_new_one_once),
     HARNESS_TEST(the_wait_to_open_is_bounded_by_connect_timeout),
 };

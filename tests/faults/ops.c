@@ -185,6 +185,45 @@ static int run_read_single(op_world *w)
     return rc;
 }
 
+/* A lease from its opening to its end; a renewal takes a new snapshot. */
+static int lease_look(skep_tx *tx, void *arg)
+{
+    skep_rows *rows = NULL;
+    SKEP__TRY(skep_query(tx, &rows, "SELECT count(DISTINCT call) FROM entry"));
+    SKEP__TRY(skep_next(rows));
+    *(int64_t *)arg = skep_column_int(rows, 0);
+    return SKEP_OK;
+}
+
+static int use_lease(op_world *w, skep_lease *lease)
+{
+    int64_t first = -1;
+    int64_t again = -1;
+    int rc = skep_lease_read(lease, lease_look, &first);
+    if (rc >= 0)
+        rc = ledger_write(&w->ledger, w->db);
+    if (rc >= 0)
+        rc = skep_lease_read(lease, lease_look, &again);
+    if (rc < 0)
+        return rc;
+    ck_assert_int_eq(again, first);
+    SKEP__TRY(skep_lease_renew(lease));
+    SKEP__TRY(skep_lease_read(lease, lease_look, &again));
+    ck_assert_int_eq(again, first + 1);
+    return SKEP_OK;
+}
+
+static int run_lease(op_world *w)
+{
+    skep_lease *lease = NULL;
+    SKEP__TRY(skep_lease_open(w->db, NULL, &lease));
+    int rc = use_lease(w, lease);
+    skep_err err;
+    skep__err_save(&err);
+    skep_lease_close(lease);
+    return rc < 0 ? skep__err_install(&err) : rc;
+}
+
 static int run_checkpoint(op_world *w)
 {
     uint64_t left = UINT64_MAX;
@@ -324,6 +363,7 @@ const op op_group = {.before = before_group, .run = run_group};
 const op op_read = {.before = before_open, .run = run_read};
 const op op_read_texts = {.before = before_texts, .run = run_read_texts};
 const op op_read_single = {.before = before_open, .run = run_read_single};
+const op op_lease = {.before = before_open, .run = run_lease};
 const op op_checkpoint = {.before = before_warm, .run = run_checkpoint};
 const op op_checkpoint_thread = {.before = before_threshold, .run = run_checkpoint_thread};
 const op op_close = {.before = before_warm, .run = run_close};

@@ -53,6 +53,7 @@ extern const op op_group;
 extern const op op_read;       /* a snapshot; opens the reading connection too */
 extern const op op_read_texts; /* by column, and collected */
 extern const op op_read_single;
+extern const op op_lease;
 extern const op
     op_checkpoint; /* skep_db_checkpoint_pass(), which then writes into a WAL started anew */
 extern const op op_checkpoint_thread; /* calls that wake the thread, then close */

@@ -160,6 +160,7 @@ static void sweep_system_calls(const op *o)
     X(a_snapshot_read, op_read)                                                                    \
     X(a_read_of_texts_and_a_table, op_read_texts)                                                  \
     X(a_single_statement_read, op_read_single)                                                     \
+    X(a_lease, op_lease)                                                                           \
     X(a_checkpoint_pass, op_checkpoint)                                                            \
     X(the_checkpoint_thread, op_checkpoint_thread)                                                 \
     X(closing, op_close)
