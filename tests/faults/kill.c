@@ -19,6 +19,7 @@
 #include "harness/crash.h"
 #include "harness/points.h"
 
+#include "faults/kill_vacuum.h"
 #include "faults/ledger.h"
 #include "faults/tools.h"
 
@@ -284,7 +285,8 @@ static const harness_suite kill_suite = HARNESS_SUITE("kill", tests);
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&kill_suite, NULL};
-    static const harness_role roles[] = {{"writer", role_writer}, {NULL, NULL}};
+    static const harness_suite *const suites[] = {&kill_suite, &kill_vacuum_suite, NULL};
+    static const harness_role roles[] = {
+        {"writer", role_writer}, {"packer", role_packer}, {NULL, NULL}};
     return harness_main(argc, argv, suites, roles);
 }

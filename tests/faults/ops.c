@@ -245,6 +245,53 @@ static int run_close(op_world *w)
     return rc;
 }
 
+/* Maintained, but by no thread: the operation ticks. */
+static void before_tick(op_world *w)
+{
+    before_warm(w);
+    w->db->opts.flags &= ~(uint32_t)SKEP_DB_UNATTENDED;
+}
+
+/* All jobs are due. They tell their failures in the health and by events, but for poison. */
+static int run_tick(op_world *w)
+{
+    skep__maintain_tick(w->db, skep__now_ns());
+    skep__upkeep_join(w->db);
+    skep_health health = {.size = (uint32_t)sizeof(health)};
+    int rc = skep_db_health(w->db, &health);
+    return rc < 0 ? rc : skep__db_check_poison(w->db);
+}
+
+static int run_optimize(op_world *w)
+{
+    skep_maintain_opts opts = SKEP_MAINTAIN_OPTS_INIT;
+    opts.flags = SKEP_MAINTAIN_ANALYZE | SKEP_MAINTAIN_VACUUM;
+    int rc = skep_db_optimize(w->db, &opts, NULL);
+    if (rc < 0)
+        ck_assert_int_eq(skep_last_error()->code, rc);
+    return rc;
+}
+
+static int run_check(op_world *w)
+{
+    skep_check_opts opts = SKEP_CHECK_OPTS_INIT;
+    opts.flags = SKEP_CHECK_FULL;
+    int rc = skep_db_check(w->db, &opts);
+    if (rc < 0)
+        ck_assert_int_eq(skep_last_error()->code, rc);
+    return rc;
+}
+
+static int run_by_hand(op_world *w)
+{
+    skep_maintain_opts opts = SKEP_MAINTAIN_OPTS_INIT;
+    opts.flags = SKEP_MAINTAIN_TRUNCATE;
+    int rc = skep_db_checkpoint(w->db, &opts, NULL);
+    if (rc < 0)
+        ck_assert_int_eq(skep_last_error()->code, rc);
+    return rc < 0 ? rc : skep_db_ping(w->db);
+}
+
 static void before_threshold(op_world *w)
 {
     skep_db_opts opts = small;
@@ -366,6 +413,13 @@ const op op_read_single = {.before = before_open, .run = run_read_single};
 const op op_lease = {.before = before_open, .run = run_lease};
 const op op_checkpoint = {.before = before_warm, .run = run_checkpoint};
 const op op_checkpoint_thread = {.before = before_threshold, .run = run_checkpoint_thread};
+const op op_tick = {.before = before_tick, .run = run_tick};
+const op op_optimize = {.before = before_warm, .run = run_optimize};
+const op op_check = {.before = before_warm, .run = run_check};
+/* Not the truncation: one that stops half-way would bring older commits back, but file systems cut
+ * a file to nothing in one step. */
+const op op_by_hand = {
+    .before = before_warm, .run = run_by_hand, .file_ops = ~(unsigned)VFS_OPS(VFS_TRUNCATE)};
 const op op_close = {.before = before_warm, .run = run_close};
 /* These take long, so only what is special about them is disturbed. */
 const op op_write_large = {.before = before_warm,

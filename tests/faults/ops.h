@@ -57,6 +57,10 @@ extern const op op_lease;
 extern const op
     op_checkpoint; /* skep_db_checkpoint_pass(), which then writes into a WAL started anew */
 extern const op op_checkpoint_thread; /* calls that wake the thread, then close */
+extern const op op_tick;     /* one tick of maintenance, and all long work that it may start */
+extern const op op_optimize; /* statistics and VACUUM */
+extern const op op_check;    /* a full one */
+extern const op op_by_hand;  /* a checkpoint that cuts the WAL, and a ping */
 extern const op op_close;
 
 void ops_begin(op_world *w, const op *o); /* once a test */

@@ -163,6 +163,10 @@ static void sweep_system_calls(const op *o)
     X(a_lease, op_lease)                                                                           \
     X(a_checkpoint_pass, op_checkpoint)                                                            \
     X(the_checkpoint_thread, op_checkpoint_thread)                                                 \
+    X(a_tick_of_maintenance, op_tick)                                                              \
+    X(statistics_and_vacuum, op_optimize)                                                          \
+    X(a_full_check, op_check)                                                                      \
+    X(a_checkpoint_by_hand, op_by_hand)                                                            \
     X(closing, op_close)
 
 #define DEFINE(what, which)                                                                        \
