@@ -26,8 +26,8 @@ typedef enum skep_health_state {
 typedef struct skep_health_reason {
     int32_t state; /**< how bad: skep_health_state */
     int32_t code;  /**< SKEP_E…, or 0 */
-    char what[24]; /**< stable: "poisoned" "disk" "wal" "pinned" "check" "ping" "pool"
-                        "checkpoint" "maintainer" "errors" "corrupt" */
+    char what[24]; /**< stable: "poisoned" "disk" "wal" "pinned" "slow" "check" "ping"
+                        "pool" "checkpoint" "maintainer" "errors" "corrupt" */
     char text[SKEP_HEALTH_TEXT_MAX]; /**< what, since when, what to do; for people */
 } skep_health_reason;
 

@@ -104,14 +104,13 @@ static int checkpoint_job(skep_db *db, void *arg)
 
 static int in_the_way(skep_db *db, const by_hand *b)
 {
-    uint32_t busy = 0;
-    for (uint32_t i = 0; i < db->readers.count; i++)
-        busy += atomic_load(&db->readers.slots[i].state) == SKEP__READER_BUSY;
-    if (busy > 0)
-        return SKEP__FAIL(SKEP_EBUSY,
-                          "%llu pages of the WAL of %s are not written back: %u reads of this "
-                          "process hold snapshots",
-                          (unsigned long long)b->left, db->path, busy);
+    skep__pin pin;
+    char who[160];
+    if (skep__wal_pin(db, skep__now_ns(), &pin)) {
+        skep__pin_text(&pin, who, sizeof(who));
+        return SKEP__FAIL(SKEP_EBUSY, "%llu pages of the WAL are not written back: %s (%s)",
+                          (unsigned long long)b->left, who, db->path);
+    }
     return SKEP__FAIL(SKEP_EBUSY,
                       "%llu pages of the WAL of %s are not written back: another process reads or "
                       "writes the file",

@@ -18,7 +18,6 @@ typedef struct checking {
     skep__conn *conn;
     uint32_t most;
     uint32_t findings;
-    uint64_t page_bytes;
     uint64_t pages;
     uint64_t told_ns;
     bool cut;
@@ -57,8 +56,7 @@ static int foreign_key_row(void *ctx, const char *const *columns, int n)
 static bool look(void *ctx)
 {
     checking *c = ctx;
-    uint64_t wal = atomic_load_explicit(&c->db->wal_pages, memory_order_relaxed) * c->page_bytes;
-    c->cut = c->cut || wal >= c->db->opts.wal_ceiling_bytes;
+    c->cut = atomic_load_explicit(&c->db->maintain.check_cut, memory_order_relaxed) != 0;
     uint64_t now = skep__coarse_ns();
     if (c->opts->progress != NULL && now >= c->told_ns + SKEP__DB_PROGRESS_NS) {
         uint64_t done = c->conn->driver->pages_read(c->conn);
@@ -83,7 +81,6 @@ static int check_snapshot(checking *c, bool full)
     skep__conn_info info = {0};
     SKEP__TRY(skep__conn_control(c->conn, SKEP__BEGIN_READ));
     SKEP__TRY(c->conn->driver->info(c->conn, &info));
-    c->page_bytes = info.page_size;
     c->pages = info.pages;
     SKEP__POINT("db.checking");
     SKEP__TRY(check_pragma(c, full));
@@ -131,7 +128,7 @@ static void tell(const checking *c, bool full, int rc, uint64_t ms)
                 {"cause", skep_text(rc < 0 ? skep_last_error()->text : c->first)});
 }
 
-int skep__check_run(skep_db *db, const skep_check_opts *opts)
+static int check_run(skep_db *db, const skep_check_opts *opts)
 {
     bool full = (opts->flags & SKEP_CHECK_FULL) != 0;
     uint64_t began = skep__now_ns();
@@ -161,6 +158,17 @@ int skep__check_run(skep_db *db, const skep_check_opts *opts)
         atomic_store(&db->maintain.done_us[full ? SKEP__JOB_FULL_CHECK : SKEP__JOB_QUICK_CHECK],
                      skep_now_us());
     tell(&c, full, rc, (skep__now_ns() - began) / SKEP__NS_PER_MS);
+    return rc;
+}
+
+/* Who needs the WAL to start anew looks whether there are checks, and cuts all of them. */
+int skep__check_run(skep_db *db, const skep_check_opts *opts)
+{
+    skep__maintain *m = &db->maintain;
+    if (atomic_fetch_add(&m->checks, 1) == 0)
+        atomic_store(&m->check_cut, 0);
+    int rc = check_run(db, opts);
+    atomic_fetch_sub(&m->checks, 1);
     return rc;
 }
 

@@ -148,8 +148,6 @@ void skep__wal_step(skep_db *db, uint64_t now_ns)
     if (skep__os_stat(path, &info) < 0)
         info = (skep__file_info){0};
     atomic_store(&m->wal_bytes, info.size);
-    if (info.size >= db->opts.wal_ceiling_bytes && atomic_load(&m->checks) > 0)
-        atomic_store(&m->check_cut, 1);
     uint64_t groups = atomic_load(&db->groups);
     bool changed = m->wal_mtime_ns != 0 && info.mtime_ns != m->wal_mtime_ns;
     if (changed && groups == m->wal_groups && atomic_load(&m->holds) != 0 &&
@@ -253,6 +251,16 @@ static void ask_wal(asking *a)
             (unsigned long long)bytes, (unsigned long long)a->db->opts.wal_ceiling_bytes);
 }
 
+static void ask_pinned(asking *a)
+{
+    skep__pin pin;
+    char who[SKEP_HEALTH_TEXT_MAX];
+    if (!skep__wal_pin(a->db, a->now_ns, &pin) || pin.age_ms < (uint64_t)a->db->opts.read_slow_ms)
+        return;
+    skep__pin_text(&pin, who, sizeof(who));
+    say(a, "pinned", SKEP_DEGRADED, SKEP_EBUSY, "the WAL cannot start anew: %.200s", who);
+}
+
 static void ask_slow(asking *a)
 {
     uint64_t slow = atomic_load(&a->m->slow_ns);
@@ -339,8 +347,8 @@ static void ask_errors(asking *a)
 
 /* Worst first. */
 static void (*const reasons[])(asking *a) = {
-    ask_corrupt, ask_check, ask_poison,     ask_disk,       ask_wal,    ask_slow,
-    ask_ping,    ask_pool,  ask_checkpoint, ask_maintainer, ask_errors,
+    ask_corrupt, ask_check, ask_poison, ask_disk,       ask_wal,        ask_pinned,
+    ask_slow,    ask_ping,  ask_pool,   ask_checkpoint, ask_maintainer, ask_errors,
 };
 
 void skep__health_at(skep_db *db, uint64_t now_ns, skep_health *out)
@@ -366,6 +374,7 @@ int skep_db_health(skep_db *db, skep_health *out)
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(out != NULL);
     SKEP__REQUIRE(out->size >= sizeof(*out));
+    SKEP__TRY(skep__db_here(db));
     if (atomic_load(&db->maintain.ticked_ns) == 0) { /* nobody else looks */
         skep__disk_step(db, 0);
         int64_t wal_bytes = skep__db_file_bytes(db, "-wal");

@@ -2,6 +2,7 @@
 /* A trivial question to each connection that nobody uses, and to the writer. */
 #include <skep/health.h>
 
+#include "base/cancel.h"
 #include "db/db_private.h"
 
 static int ask(skep__conn *conn)
@@ -15,10 +16,36 @@ static int ask_writer(skep_db *db, void *arg)
     return ask(db->writer);
 }
 
-int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel)
+/* One that does not answer makes room for a new one; if there can be none, or that does not answer
+ * either, it is the file's fault. */
+static int ask_reader(skep_db *db, skep__reader *reader)
+{
+    skep__limit limit = {.abort = &db->closing};
+    if (reader->conn == NULL || ask(reader->conn) >= 0)
+        return SKEP_OK;
+    skep__reader_disconnect(db, reader);
+    atomic_fetch_add_explicit(&db->readers.replaced, 1, memory_order_relaxed);
+    SKEP__TRY(skep__reader_connect(db, reader, &limit));
+    return ask(reader->conn);
+}
+
+static int ask_readers(skep_db *db, const skep_cancel *cancel)
 {
     int rc = SKEP_OK;
-    if (db->writer != NULL)
+    for (uint32_t i = 0; i < db->readers.count && rc >= 0 && !skep__cancel_fired(cancel); i++) {
+        if (atomic_load(&db->readers.slots[i].state) != SKEP__READER_FREE ||
+            !skep__reader_take_idle(db, i))
+            continue;
+        rc = ask_reader(db, &db->readers.slots[i]);
+        skep__reader_give(db, i);
+    }
+    return rc;
+}
+
+int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel)
+{
+    int rc = ask_readers(db, cancel);
+    if (rc >= 0 && db->writer != NULL)
         rc = skep__writer_exclusive_with(db, ask_writer, NULL, skep__deadline_ns(timeout_ms),
                                          cancel);
     if (rc >= 0)

@@ -3,6 +3,7 @@
 #include "suites.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,9 +193,18 @@ TEST(readers_and_writers_go_on_during_a_check)
     db_close_parked(db);
 }
 
+static call held_back;
+static script one_more = {.sql = {"INSERT INTO t VALUES(1, NULL)"}};
+
+/* The next call is held back then, until nothing is in the way of the WAL any more. */
 static void fill_the_wal(void *ctx)
 {
-    db_must(ctx, "INSERT INTO t VALUES(zeroblob(1200000), NULL)");
+    skep_db *db = ctx;
+    db_must(db, "INSERT INTO t VALUES(zeroblob(1200000), NULL)");
+    held_back = (call)WRITE(one_more);
+    call_start(db, &held_back);
+    while (atomic_load(&db->maintain.check_cut) == 0)
+        (void)sched_yield();
 }
 
 TEST(a_check_gives_way_to_the_wal)
@@ -206,6 +216,8 @@ TEST(a_check_gives_way_to_the_wal)
     skep_db *db = db_open_parked(&opts);
     point_run("db.checking", 1, fill_the_wal, db);
     assert_fails(skep_db_check(db, NULL), SKEP_ELIMIT);
+    call_join(&held_back);
+    ck_assert_int_eq(held_back.rc, 0);
     ck_assert_ptr_null(db_reason(db, 0, "check")); /* who asked was told */
     assert_ok(skep_db_checkpoint(db, NULL, NULL));
     ck_assert_int_eq(assert_ok(skep_db_check(db, NULL)), 0);

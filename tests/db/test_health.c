@@ -124,6 +124,25 @@ TEST(a_wal_beyond_half_its_ceiling_is_a_reason)
     db_close_parked(db);
 }
 
+TEST(an_old_snapshot_that_pins_the_wal_is_a_reason)
+{
+    skep_db *db = db_open_parked(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    gate g = {0};
+    script holds = {.sql = {"SELECT 1 FROM t"}, .last = gate_wait, .ctx = &g};
+    call reader = READ(holds);
+    call_start(db, &reader);
+    gate_came(&g, 1);
+    ck_assert_ptr_null(db_reason(db, 0, "pinned"));
+    const skep_health_reason *reason = db_reason(db, 40, "pinned"); /* read_slow_ms: 30 s */
+    ck_assert_ptr_nonnull(reason);
+    ck_assert_ptr_nonnull(strstr(reason->text, "SELECT"));
+    gate_open(&g);
+    call_join(&reader);
+    ck_assert_ptr_null(db_reason(db, 40, "pinned"));
+    db_close_parked(db);
+}
+
 /* ---- failures ---- */
 
 TEST(poison_is_a_reason_until_it_is_reopened)
@@ -272,6 +291,13 @@ TEST(the_worst_reason_comes_first_and_makes_the_state)
     ck_assert_uint_eq(health.reasons_count, 2);
     ck_assert_str_eq(health.reasons[0].what, "corrupt");
     ck_assert_str_eq(health.reasons[1].what, "ping");
+    skep_db_stats stats = {.size = sizeof(stats)};
+    assert_ok(skep_db_get_stats(db, &stats));
+    ck_assert_uint_eq(stats.corrupted, 1);
+    ck_assert_uint_eq(stats.maintainer, 0);
+    db_tick(db, 0);
+    assert_ok(skep_db_get_stats(db, &stats));
+    ck_assert_uint_eq(stats.maintainer, 1);
     db_close_parked(db);
 }
 
@@ -281,6 +307,7 @@ TEST(a_ping_asks_the_connections)
 {
     skep_health health = {.size = sizeof(health)};
     skep_db *db = db_open_parked(NULL);
+    ck_assert_int_eq(db_number(db, "SELECT 1"), 1);
     assert_ok(skep_db_ping(db));
     assert_ok(skep_db_health(db, &health));
     ck_assert_int_gt(health.ping_us, 0);
@@ -318,6 +345,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(states_have_names),
     HARNESS_TEST(a_disk_that_is_all_but_full_is_a_reason),
     HARNESS_TEST(a_wal_beyond_half_its_ceiling_is_a_reason),
+    HARNESS_TEST(an_old_snapshot_that_pins_the_wal_is_a_reason),
     HARNESS_TEST(poison_is_a_reason_until_it_is_reopened),
     HARNESS_TEST(failures_of_the_device_are_remembered_for_a_while),
     HARNESS_TEST(g08_a_flood_of_failures_is_told_in_short),

@@ -188,9 +188,9 @@ TEST(what_a_scheduled_check_finds_makes_the_state)
     db_close_parked(db);
 }
 
-static void pretend_long_wal(void *ctx)
+static void need_the_wal(void *ctx)
 {
-    atomic_store(&((skep_db *)ctx)->wal_pages, UINT32_MAX);
+    atomic_store(&((skep_db *)ctx)->maintain.check_cut, 1);
 }
 
 TEST(a_scheduled_check_that_cannot_run_is_a_reason)
@@ -198,13 +198,12 @@ TEST(a_scheduled_check_that_cannot_run_is_a_reason)
     skep_db *db = db_open_parked(NULL);
     db_tick(db, 0);
     fill(db);
-    point_run("db.checking", 1, pretend_long_wal, db);
+    point_run("db.checking", 1, need_the_wal, db);
     db_tick(db, (uint64_t)25 * HOUR);
     const skep_health_reason *reason = db_reason(db, 0, "check");
     ck_assert_ptr_nonnull(reason);
     ck_assert_int_eq(reason->state, SKEP_DEGRADED);
     ck_assert_int_eq(reason->code, SKEP_ELIMIT);
-    atomic_store(&db->wal_pages, 1);
     db_tick(db, (uint64_t)50 * HOUR);
     ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
     db_close_parked(db);
