@@ -73,6 +73,38 @@ TEST(the_settings_of_the_guide_take_effect)
     ck_assert(contains(r.out, "/set.db: wal, synchronous normal; 1 writes in 1 commits\n"));
 }
 
+TEST(the_asynchronous_calls_of_the_guide_end_as_it_says)
+{
+    ran r = example("async", harness_path("async.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "62 readings\n");
+    ck_assert_str_eq(r.err, "");
+}
+
+TEST(asynchronous_calls_live_in_a_loop_of_epoll)
+{
+    const char *db = harness_path("epoll.db");
+    ran r = example("async_epoll", db, NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "100 calls done, 0 failed\n");
+    r = SKEP("db", "query", db, "SELECT count(DISTINCT n) AS n FROM number", "--json");
+    assert_json(r.out, "{\"n\": 100}");
+}
+
+TEST(asynchronous_calls_live_in_a_loop_of_libuv)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/examples/async_libuv", getenv("SKEP_BUILD_DIR"));
+    if (!harness_exists(path))
+        harness_skip_test(SKIP_TOOL, "libuv was not there when this was built");
+    const char *db = harness_path("libuv.db");
+    ran r = example("async_libuv", db, NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "100 calls done, 0 failed\n");
+    r = SKEP("db", "query", db, "SELECT count(DISTINCT n) AS n FROM number", "--json");
+    assert_json(r.out, "{\"n\": 100}");
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
@@ -80,5 +112,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_rows_of_the_guide_come_back_as_it_says),
     HARNESS_TEST(the_leases_of_the_guide_see_what_it_says),
     HARNESS_TEST(the_settings_of_the_guide_take_effect),
+    HARNESS_TEST(the_asynchronous_calls_of_the_guide_end_as_it_says),
+    HARNESS_TEST(asynchronous_calls_live_in_a_loop_of_epoll),
+    HARNESS_TEST(asynchronous_calls_live_in_a_loop_of_libuv),
 };
 const harness_suite examples_suite = HARNESS_SUITE("examples", tests);

@@ -88,7 +88,9 @@ typedef struct mix {
     uint64_t steps;
     uint64_t seed;
     skep_cancel *cancels[8];
-    _Atomic uint64_t kept; /* rows that acknowledged calls added */
+    _Atomic uint64_t kept;      /* rows that acknowledged calls added */
+    _Atomic uint64_t submitted; /* futures with a callback */
+    _Atomic uint64_t callbacks;
 } mix;
 
 typedef struct mix_call {
@@ -222,8 +224,130 @@ TEST(a_mix_of_64_threads_keeps_every_promise)
     db_close(m.db);
 }
 
+/* ---- B22: writers, readers, futures, batches and cancels ---- */
+
+#define PENDING 6
+
+typedef struct flight {
+    skep_future *future;
+    mix_call call;
+    bool reads;
+} flight;
+
+static void count_done(skep_future *future, void *ctx)
+{
+    ck_assert_int_eq(skep_future_done(future), 1);
+    atomic_fetch_add((_Atomic uint64_t *)ctx, 1);
+}
+
+static void flight_start(mix *m, rng *r, flight *f, int64_t id)
+{
+    skep_call_opts opts = SKEP_CALL_OPTS_INIT;
+    uint64_t kind = rng_below(r, 12);
+    *f = (flight){.call = {.id = id, .rows = 1, .fails = kind == 0, .lost = kind == 1}};
+    f->reads = kind > 8;
+    opts.priority = (int32_t)rng_below(r, 3);
+    opts.timeout_ms = kind == 2 ? 1 : -1;
+    if (kind == 3)
+        opts.cancel = m->cancels[rng_below(r, LENGTH(m->cancels))];
+    if (kind == 4)
+        opts.done = count_done;
+    opts.done_ctx = &m->callbacks;
+    int rc = f->reads ? skep_read_async(m->db, mix_read, NULL, &opts, &f->future)
+                      : skep_write_async(m->db, mix_write, &f->call, &opts, &f->future);
+    if (rc < 0) {
+        ck_assert(rc == SKEP_ELIMIT || rc == SKEP_ECANCELLED);
+        f->future = NULL;
+        return;
+    }
+    if (kind == 4)
+        atomic_fetch_add(&m->submitted, 1);
+    if (rng_below(r, 5) == 0)
+        skep_future_cancel(f->future);
+}
+
+static void flight_end(mix *m, flight *f)
+{
+    if (f->future == NULL)
+        return;
+    int rc = skep_future_wait(f->future, -1);
+    bool ended = rc == SKEP_ECANCELLED || rc == SKEP_ETIMEOUT;
+    int expected = f->reads ? 0 : f->call.fails ? SKEP_EUSER - 7 : f->call.lost ? SKEP_EEXISTS : 0;
+    ck_assert_msg(rc == expected || ended, "%s: %s", skep_code_name(rc), skep_last_error()->text);
+    if (rc == 0 && !f->reads)
+        atomic_fetch_add(&m->kept, (uint64_t)f->call.rows);
+    skep_future_free(SKEP__TAKE(f->future));
+}
+
+static void mix_one_batch(mix *m, int64_t id)
+{
+    mix_call calls[5];
+    skep_call batch[LENGTH(calls)];
+    for (size_t i = 0; i < LENGTH(calls); i++) {
+        calls[i] = (mix_call){.id = id + 1 + (int64_t)i, .rows = 2, .fails = i == 3};
+        batch[i] = (skep_call){.fn = mix_write, .arg = &calls[i]};
+    }
+    assert_fails(skep_write_batch(m->db, batch, LENGTH(calls), NULL), SKEP_EUSER - 7);
+    atomic_fetch_add(&m->kept, 2 * (LENGTH(calls) - 1));
+}
+
+static void storm_main(size_t index, void *ctx)
+{
+    mix *m = ctx;
+    rng r = rng_of(m->seed + index);
+    flight pending[PENDING];
+    memset(pending, 0, sizeof(pending));
+    for (uint64_t i = 0; i < m->steps; i++) {
+        int64_t id = (int64_t)(index * m->steps + i + 1) * 100;
+        uint64_t kind = rng_below(&r, 16);
+        flight *f = &pending[rng_below(&r, PENDING)];
+        if (kind < 4)
+            mix_one_write(m, &r, id);
+        else if (kind < 6)
+            mix_one_read(m, &r);
+        else if (kind == 6)
+            mix_one_batch(m, id);
+        else {
+            flight_end(m, f);
+            flight_start(m, &r, f, id);
+        }
+        if (index < LENGTH(m->cancels) && i == m->steps / 2 + index)
+            skep_cancel_fire(m->cancels[index]);
+    }
+    for (size_t i = 0; i < PENDING; i++)
+        flight_end(m, &pending[i]);
+}
+
+TEST(b22_writers_readers_futures_and_cancels_of_64_threads_get_true_answers)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.checkpoint_pages = 50;
+    opts.readers = 6;
+    opts.read_wait_ms = 60000;
+    opts.group_max = 40;
+    opts.async_max = 200; /* some wait for room */
+    mix m;
+    memset(&m, 0, sizeof(m));
+    m.db = db_open(&opts);
+    m.steps = harness_size(SIZE_MIX_STEPS);
+    m.seed = harness_seed();
+    db_must(m.db, "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, a, UNIQUE(owner, a))");
+    db_must(m.db, "INSERT INTO t(owner, a) VALUES(-1, -1)");
+    for (size_t i = 0; i < LENGTH(m.cancels); i++)
+        assert_ok(skep_cancel_new(&m.cancels[i]));
+    harness_threads(THREADS, storm_main, &m);
+    ck_assert_int_eq(db_number(m.db, "SELECT count(*) FROM t"), (int64_t)atomic_load(&m.kept) + 1);
+    ck_assert_uint_eq(skep__async_in_flight(m.db), 0);
+    db_assert_whole(m.db);
+    for (size_t i = 0; i < LENGTH(m.cancels); i++)
+        skep_cancel_free(m.cancels[i]);
+    db_close(m.db);
+    ck_assert_uint_eq(atomic_load(&m.callbacks), atomic_load(&m.submitted));
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(b01_read_then_write_in_64_threads_of_two_processes_never_conflicts),
     HARNESS_TEST(a_mix_of_64_threads_keeps_every_promise),
+    HARNESS_TEST(b22_writers_readers_futures_and_cancels_of_64_threads_get_true_answers),
 };
 const harness_suite mix_suite = HARNESS_SUITE("mix", tests);
