@@ -85,8 +85,10 @@ void skep__future_watch(skep_future *f)
 
 void skep__future_unwatch(skep_future *f)
 {
+    if (!f->tended) /* its caller waits, and looks itself */
+        return;
     skep__cancel_unwatch(&f->cancel, &f->own_watch);
-    if (f->user_watch.back != NULL)
+    if (f->user_cancel != NULL)
         skep__cancel_unwatch(f->user_cancel, &f->user_watch);
 }
 

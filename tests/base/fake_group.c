@@ -207,12 +207,17 @@ static void deputy_main(void *arg)
     }
 }
 
+void fake_deputize(fake *f)
+{
+    if (f->thread.started)
+        return;
+    f->deputy.word = &f->deputy_word;
+    assert_ok(skep__thread_start(&f->thread, "deputy", deputy_main, f));
+}
+
 void fake_post(fake *f, fake_call *calls, size_t n)
 {
-    if (!f->thread.started) {
-        f->deputy.word = &f->deputy_word;
-        assert_ok(skep__thread_start(&f->thread, "deputy", deputy_main, f));
-    }
+    fake_deputize(f);
     for (size_t i = 0; i < n; i++) {
         calls[i].fake = f;
         calls[i].req.next = i + 1 < n ? &calls[i + 1].req : NULL;

@@ -78,6 +78,8 @@ void fake_start(fake *f, fake_call *call);
 void fake_join(fake_call *call);
 int fake_submit(fake *f, fake_call *call); /* in this thread */
 
+/* Start the thread that leads for what is posted; needed only where several threads post. */
+void fake_deputize(fake *f);
 /* Submit `n` calls without waiting; a thread leads for them. fake_wait() waits for the answer. */
 void fake_post(fake *f, fake_call *calls, size_t n);
 void fake_wait(fake_call *call);

@@ -140,6 +140,7 @@ static void run_model(size_t group_max, uint64_t budget_ns, uint64_t gather_ns)
         fake_init(&m.f, group_max);
         m.f.queue.budget_ns = budget_ns;
         m.f.queue.gather_max_ns = gather_ns;
+        fake_deputize(&m.f);
         assert_ok(skep__thread_start(&m.releaser, "releaser", release_loop, &m));
         harness_threads(THREADS, thread_main, &m);
         atomic_store(&m.stop, 1);
