@@ -105,12 +105,21 @@ TEST(asynchronous_calls_live_in_a_loop_of_libuv)
     assert_json(r.out, "{\"n\": 100}");
 }
 
+TEST(the_operator_of_the_guide_finds_a_healthy_database)
+{
+    ran r = example("operating", harness_path("operating.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "healthy\n");
+    ck_assert(!harness_exists(harness_path("operating.db-skep-lock")));
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
     HARNESS_TEST(the_rows_of_the_guide_come_back_as_it_says),
     HARNESS_TEST(the_leases_of_the_guide_see_what_it_says),
+    HARNESS_TEST(the_operator_of_the_guide_finds_a_healthy_database),
     HARNESS_TEST(the_settings_of_the_guide_take_effect),
     HARNESS_TEST(the_asynchronous_calls_of_the_guide_end_as_it_says),
     HARNESS_TEST(asynchronous_calls_live_in_a_loop_of_epoll),

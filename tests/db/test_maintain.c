@@ -19,8 +19,8 @@
 static uint64_t file_bytes(const char *suffix)
 {
     size_t size = 0;
-    char name[32] = "t.db";
-    (void)strcat(name, suffix);
+    char name[32];
+    (void)snprintf(name, sizeof(name), "t.db%s", suffix);
     if (!harness_exists(harness_path(name)))
         return 0;
     (void)harness_read_file(harness_path(name), &size);
@@ -285,8 +285,9 @@ typedef struct told {
 static void tell(const char *step, uint64_t done, uint64_t total, void *ctx)
 {
     told *t = ctx;
+    size_t at = strlen(t->steps);
     if (strstr(t->steps, step) == NULL)
-        (void)strcat(strcat(t->steps, step), ";");
+        (void)snprintf(t->steps + at, sizeof(t->steps) - at, "%s;", step);
     t->done = done;
     t->total = total;
 }

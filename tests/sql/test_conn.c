@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -209,7 +210,8 @@ static int note_row(void *ctx, const char *const *columns, int n)
     char *text = ctx;
     ck_assert_int_eq(n, SKEP__SQL_ROW_COLUMNS); /* of five */
     ck_assert_ptr_null(columns[2]);
-    (void)strcat(strcat(text, columns[0]), columns[3]);
+    size_t at = strlen(text);
+    (void)snprintf(text + at, 32 - at, "%s%s", columns[0], columns[3]);
     return text[0] == '1' && strlen(text) > 4 ? SKEP_EUSER : SKEP_OK;
 }
 
