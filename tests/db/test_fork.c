@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <skep/health.h>
 #include <skep/inspect.h>
 
 #include "support.h"
@@ -40,6 +41,7 @@ static bool told(void)
 static void use_in_child(skep_db *db, skep_lease *lease)
 {
     skep_db_stats stats = {.size = sizeof(stats)};
+    skep_health health = {.size = sizeof(health)};
     skep_lease *another = NULL;
     uint64_t left = 0;
     size_t n = 0;
@@ -50,6 +52,7 @@ static void use_in_child(skep_db *db, skep_lease *lease)
     CHILD_CHECK(skep_lease_renew(lease) == SKEP_EMISUSE && told());
     CHILD_CHECK(skep_lease_age_ms(lease) == SKEP_EMISUSE && told());
     CHILD_CHECK(skep_db_get_stats(db, &stats) == SKEP_EMISUSE && told());
+    CHILD_CHECK(skep_db_health(db, &health) == SKEP_EMISUSE && told());
     CHILD_CHECK(skep_db_connections(db, NULL, &n) == SKEP_EMISUSE && told());
     CHILD_CHECK(skep_db_checkpoint_pass(db, 1, &left) == SKEP_EMISUSE && told());
     CHILD_CHECK(skep_db_set_hooks(db, NULL) == SKEP_EMISUSE && told());

@@ -259,6 +259,14 @@ TEST(a_slow_read_is_named_once_with_its_thread_and_sql)
     ck_assert_int_gt(h.thread, 0);
     ck_assert_int_ne(h.thread, (int64_t)skep__thread_id());
     ck_assert_int_ge(h.age_ms, 5000);
+    skep_health health = {.size = sizeof(health)};
+    skep__health_at(db, later(5100), &health);
+    ck_assert_int_eq(health.state, SKEP_DEGRADED);
+    bool pinned = false;
+    for (uint32_t i = 0; i < health.reasons_count; i++)
+        pinned |= strcmp(health.reasons[i].what, "pinned") == 0 &&
+                  strstr(health.reasons[i].text, "SELECT a FROM t") != NULL;
+    ck_assert(pinned);
     let_go(&r);
     ck_assert_int_eq(r.c[0].rc, 0); /* slow, but allowed */
     skep_lease *lease = NULL;
