@@ -21,12 +21,11 @@
 #include "base/time.h"
 #include "db/db_private.h"
 
-/* The database whose callbacks this thread runs. */
-static _Thread_local const skep_db *tended;
-
 bool skep__async_tends(const skep_db *db)
 {
-    return tended == db;
+    const skep__async *a = &db->async;
+    return (atomic_load(&a->ready) & SKEP__ASYNC_TEND) != 0 &&
+           pthread_equal(a->tend_thread.os, pthread_self()) != 0;
 }
 
 static void wake_tender(skep__async *a)
@@ -137,13 +136,13 @@ int skep__async_room(skep_db *db, size_t n, const skep_call_opts *opts)
         return SKEP__FAIL(SKEP_ELIMIT, "a batch of %zu calls; db.async_max is %u", n,
                           db->opts.async_max);
     skep__mutex_lock(&a->mutex);
-    bool free = a->first == NULL && a->in_flight + n <= db->opts.async_max;
-    if (free)
+    bool fits = a->first == NULL && a->in_flight + n <= db->opts.async_max;
+    if (fits)
         a->in_flight += n;
     else
         room_join(a, &w);
     skep__mutex_unlock(&a->mutex);
-    if (free)
+    if (fits)
         return SKEP_OK;
     SKEP__POINT("async.no_room");
     int64_t wait_ms = opts->timeout_ms != 0 ? opts->timeout_ms : db->opts.read_wait_ms;
@@ -343,7 +342,6 @@ static void tend_main(void *arg)
     skep_db *db = arg;
     skep__async *a = &db->async;
     uint64_t look_at = 0;
-    tended = db;
     while (atomic_load(&a->stop) == 0) {
         uint32_t seen = atomic_load(&a->tend_word);
         if (skep__db_pin(db)) { /* or else it is being closed: wait to be stopped */

@@ -13,6 +13,7 @@ extern const harness_suite deadline_suite;
 extern const harness_suite readers_suite;
 extern const harness_suite close_suite;
 extern const harness_suite async_suite;
+extern const harness_suite async_ends_suite;
 extern const harness_suite batch_suite;
 extern const harness_suite receipt_suite;
 extern const harness_suite checkpoint_suite;
