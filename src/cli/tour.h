@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <skep/health.h>
+
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/tempdir.h"
@@ -20,6 +22,9 @@
 #define TOUR_TAKE_NS (20 * UINT64_C(1000000000)) /* no new file is taken after that */
 #define TOUR_POOL_SAMPLE 8000u
 #define TOUR_POOL_NS (3 * UINT64_C(1000000000))
+#define TOUR_FLIGHT 4000u /* fewer than db.async_max: handing over never waits */
+#define TOUR_SEAL_SAMPLE 8000u
+#define TOUR_SEAL_NS (3 * UINT64_C(1000000000))
 #define TOUR_CRASH_NS (4 * UINT64_C(1000000000))
 
 /* One tour: where it works and where it prints. */
@@ -84,6 +89,8 @@ typedef struct tour_figures {
     uint64_t max_ns;
 } tour_figures;
 
+/* What every database of the tour is opened with. */
+skep_db_opts tour_opts(void);
 int tour_create_table(skep_db *db);
 cli_exit tour_crew(const cli_ui *ui, const tour_job *job, tour_figures *out);
 double tour_rate(const tour_figures *figures);
@@ -91,6 +98,20 @@ double tour_group(const tour_figures *figures);
 
 /* The same work, with one connection per thread. */
 cli_exit tour_pool(const tour *t, const tour_files *files, tour_figures *out);
+
+/* ---- in flight: transactions that nobody waits for, yet ---- */
+
+typedef struct tour_flight {
+    uint64_t done;
+    uint64_t submit_ns; /* until all were handed over */
+    uint64_t took_ns;   /* until all had their answers */
+    uint64_t commits;
+    uint64_t in_flight; /* when the last had been handed over */
+    uint64_t threads;   /* of this process then; 0: unknown */
+} tour_flight;
+
+double tour_flight_rate(const tour_flight *f);
+cli_exit tour_flight_run(const tour *t, skep_db *db, size_t files, tour_flight *out);
 
 /* ---- the crash ---- */
 
@@ -131,6 +152,45 @@ typedef struct tour_question {
 
 cli_exit tour_ask(const cli_ui *ui, skep_db *db, tour_question questions[TOUR_QUESTIONS]);
 
+/* ---- health ---- */
+
+#define TOUR_METRICS 4
+
+typedef struct tour_health {
+    skep_health health;
+    uint64_t connections;
+    uint64_t transactions;
+    uint64_t failed;
+    uint64_t findings;
+    uint64_t ping_ns;
+    uint64_t check_ns;
+    char metrics[TOUR_METRICS][96]; /* lines of the metrics, without labels */
+} tour_health;
+
+cli_exit tour_health_run(const tour *t, skep_db *db, tour_health *out);
+
+/* ---- encryption ---- */
+
+typedef struct tour_refusal {
+    int code;
+    char text[SKEP_ERR_TEXT_MAX];
+} tour_refusal;
+
+typedef struct tour_seal {
+    char cipher[16];
+    char needle[NAME_MAX + 1]; /* a file name that stands in the database */
+    uint64_t plain;            /* how often it can be read in the first database's bytes */
+    uint64_t sealed;           /* and in the encrypted one's */
+    uint64_t bytes;
+    tour_figures figures;
+    tour_refusal without_key;
+    tour_refusal wrong_key;
+    uint64_t rows; /* with the key */
+} tour_seal;
+
+/* Records a part of the files into an encrypted database; the first one must be closed. */
+cli_exit tour_seal_run(const tour *t, const tour_files *files, tour_seal *out);
+
 /* ---- drawing ---- */
 
 int tour_columns(const tour *t);
@@ -141,6 +201,10 @@ void tour_print(tour *t, const char *fmt, ...) __attribute__((format(printf, 2, 
 void tour_bar(tour *t, double share, int columns, cli_style style);
 /* Text cut or padded to `columns`; of a path the end is kept. */
 void tour_cell(tour *t, const char *text, int columns, bool path);
+void tour_rate_bar(tour *t, const char *name, double rate, double most, cli_style style);
+/* A name, its value, and dimly what is to be said of it. */
+void tour_fact(tour *t, const char *name, const char *value, const char *remark);
+void tour_verdict(tour *t, bool good, const char *text);
 void tour_flush(tour *t);
 
 /* ---- the story ---- */
@@ -151,14 +215,25 @@ typedef struct tour_inventory {
     uint64_t left_out;
     tour_figures skep;
     tour_figures pool;
+    tour_flight flight;
     tour_question questions[TOUR_QUESTIONS];
+    tour_health health;
     tour_crash crash;
+    tour_seal seal;
 } tour_inventory;
 
 cli_exit tour_chapter_inventory(tour *t);
 void tour_show_record(tour *t, const tour_inventory *story);
+void tour_show_flight(tour *t, const tour_inventory *story);
+json_t *tour_flight_json(const tour_flight *f);
 void tour_show_questions(tour *t, const tour_inventory *story);
+void tour_show_health(tour *t, const tour_inventory *story);
+json_t *tour_health_json(const tour_health *h);
 void tour_show_crash(tour *t, const tour_inventory *story);
+void tour_show_seal(tour *t, const tour_inventory *story);
+json_t *tour_seal_json(const tour_seal *s);
+/* Nobody without the key got in, nothing can be read, and with the key all is there. */
+bool tour_seal_holds(const tour_inventory *story);
 void tour_show_end(tour *t, const tour_inventory *story);
 json_t *tour_json(const tour *t, const tour_inventory *story);
 

@@ -66,7 +66,7 @@ static int read_work(skep_tx *tx, void *arg)
 
 static cli_exit take_work(const cli_call *call, const char *dir, tour_files *files)
 {
-    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    skep_db_opts opts = tour_opts();
     char path[PATH_MAX];
     skep_db *db = NULL;
     opts.flags = SKEP_DB_READONLY;
@@ -89,9 +89,10 @@ static cli_exit record_all(const cli_call *call, const char *dir, const tour_fil
 {
     char path[PATH_MAX];
     skep_db *db = NULL;
+    skep_db_opts opts = tour_opts();
     tour_figures figures;
     second_path(path, sizeof(path), dir);
-    cli_exit status = skep_db_open(path, NULL, &db) < 0 || tour_create_table(db) < 0
+    cli_exit status = skep_db_open(path, &opts, &db) < 0 || tour_create_table(db) < 0
                           ? cli_fail(call->ui)
                           : CLI_DONE;
     tour_job job = {&db, 1, files, files->count, TOUR_TAKE_NS, STDOUT_FILENO, ""};
@@ -288,10 +289,11 @@ static cli_exit prove(crash *c)
 {
     char path[PATH_MAX];
     skep_db *db = NULL;
+    skep_db_opts opts = tour_opts();
     second_path(path, sizeof(path), c->t->dir);
     uint64_t begun = cli_now_ns();
     cli_exit status = CLI_DONE;
-    if (skep_db_open(path, NULL, &db) < 0)
+    if (skep_db_open(path, &opts, &db) < 0)
         return cli_fail(c->t->ui);
     c->out->reopen_ns = cli_now_ns() - begun;
     if (skep_read(db, compare, c) < 0 || skep_read(db, check, c) < 0)

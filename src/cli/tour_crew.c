@@ -39,6 +39,13 @@ static int create_table(skep_tx *tx, void *arg)
                      " mode INTEGER NOT NULL)");
 }
 
+skep_db_opts tour_opts(void)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.slow_statement_ms = 3600000; /* a question that takes long is timed and shown, no news */
+    return opts;
+}
+
 int tour_create_table(skep_db *db)
 {
     return skep_write(db, create_table, NULL);

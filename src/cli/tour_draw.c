@@ -10,6 +10,7 @@
 #define COLUMNS_LEAST 60
 #define COLUMNS_MOST 100
 #define LINE_MAX_LEN 1024
+#define LABEL_COLUMNS 22
 
 int tour_columns(const tour *t)
 {
@@ -68,6 +69,42 @@ void tour_cell(tour *t, const char *text, int columns, bool path)
         return;
     cli_puts(&t->out, cell.data != NULL ? cell.data : "");
     cli_pad(&t->out, columns - width);
+}
+
+void tour_rate_bar(tour *t, const char *name, double rate, double most, cli_style style)
+{
+    int columns = tour_columns(t) - LABEL_COLUMNS - 16;
+    tour_print(t, "  ");
+    tour_cell(t, name, LABEL_COLUMNS, false);
+    tour_bar(t, most > 0 ? rate / most : 0, columns, style);
+    tour_print(t, " %8s/s\n", cli_count((uint64_t)rate).s);
+}
+
+static const char *mark(const tour *t, bool good)
+{
+    if (!t->ui->utf8)
+        return good ? "ok" : "NO";
+    return good ? "✓" : "✗";
+}
+
+void tour_fact(tour *t, const char *name, const char *value, const char *remark)
+{
+    tour_print(t, "  %-40s%10s", name, value);
+    if (remark[0] != '\0') {
+        tour_style(t, CLI_DIM);
+        tour_print(t, "  %s", remark);
+        tour_style(t, CLI_PLAIN);
+    }
+    tour_print(t, "\n");
+}
+
+void tour_verdict(tour *t, bool good, const char *text)
+{
+    tour_print(t, "  ");
+    tour_style(t, good ? CLI_GOOD : CLI_BAD);
+    tour_print(t, "%s", mark(t, good));
+    tour_style(t, CLI_PLAIN);
+    tour_print(t, " %s\n", text);
 }
 
 void tour_flush(tour *t)

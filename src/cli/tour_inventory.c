@@ -6,7 +6,8 @@
 
 #include "cli/json.h"
 
-/* Chapter one: record, ask, kill. The same in a few lines, for reading: examples/inventory.c. */
+/* Chapter one: record, let fly, ask, look, kill, encrypt. The same in a few lines, for reading:
+ * examples/inventory.c. */
 
 static void introduce(tour *t)
 {
@@ -46,7 +47,7 @@ static cli_exit find_files(tour *t, tour_inventory *story)
     return CLI_DONE;
 }
 
-static cli_exit record_and_ask(tour *t, tour_inventory *story, skep_db *db)
+static cli_exit record_all(tour *t, tour_inventory *story, skep_db *db)
 {
     const tour_files *files = &story->files;
     tour_job job = {&db, 1, files, files->count, TOUR_TAKE_NS, -1, "recording"};
@@ -60,10 +61,26 @@ static cli_exit record_and_ask(tour *t, tour_inventory *story, skep_db *db)
     if (status != CLI_DONE || tour_stopping())
         return status;
     tour_show_record(t, story);
-    tour_heading(t, "2", "Ask");
+    return CLI_DONE;
+}
+
+/* What else the first database does before it is closed. */
+static cli_exit fly_ask_and_look(tour *t, tour_inventory *story, skep_db *db)
+{
+    tour_heading(t, "2", "In flight");
+    cli_exit status = tour_flight_run(t, db, (size_t)story->skep.done, &story->flight);
+    if (status != CLI_DONE || tour_stopping())
+        return status;
+    tour_show_flight(t, story);
+    tour_heading(t, "3", "Ask");
     status = tour_ask(t->ui, db, story->questions);
+    if (status != CLI_DONE || tour_stopping())
+        return status;
+    tour_show_questions(t, story);
+    tour_heading(t, "4", "Health");
+    status = tour_health_run(t, db, &story->health);
     if (status == CLI_DONE)
-        tour_show_questions(t, story);
+        tour_show_health(t, story);
     return status;
 }
 
@@ -85,10 +102,13 @@ static cli_exit first_database(tour *t, tour_inventory *story)
 {
     char path[PATH_MAX];
     skep_db *db = NULL;
+    skep_db_opts opts = tour_opts();
     (void)snprintf(path, sizeof(path), "%s/inventory.db", t->dir);
-    if (skep_db_open(path, NULL, &db) < 0)
+    if (skep_db_open(path, &opts, &db) < 0)
         return cli_fail(t->ui);
-    cli_exit status = record_and_ask(t, story, db);
+    cli_exit status = record_all(t, story, db);
+    if (status == CLI_DONE && !tour_stopping())
+        status = fly_ask_and_look(t, story, db);
     if (skep_db_close(db) < 0 && status == CLI_DONE)
         status = cli_fail(t->ui);
     return status;
@@ -96,7 +116,7 @@ static cli_exit first_database(tour *t, tour_inventory *story)
 
 static cli_exit second_database(tour *t, tour_inventory *story)
 {
-    tour_heading(t, "3", "Kill");
+    tour_heading(t, "5", "Kill");
     tour_print(t, "  A second process records the files again, and is killed in the middle.\n\n");
     tour_flush(t);
     cli_exit status = tour_crash_run(t, &story->files, &story->crash);
@@ -106,6 +126,16 @@ static cli_exit second_database(tour *t, tour_inventory *story)
     bool whole = story->crash.missing == 0 && story->crash.different == 0 &&
                  strcmp(story->crash.integrity, "ok") == 0;
     return whole ? CLI_DONE : CLI_WRONG;
+}
+
+static cli_exit sealed_database(tour *t, tour_inventory *story)
+{
+    tour_heading(t, "6", "Encrypt");
+    cli_exit status = tour_seal_run(t, &story->files, &story->seal);
+    if (status != CLI_DONE || tour_stopping())
+        return status;
+    tour_show_seal(t, story);
+    return tour_seal_holds(story) ? CLI_DONE : CLI_WRONG;
 }
 
 static cli_exit run_all(tour *t, tour_inventory *story)
@@ -118,6 +148,10 @@ static cli_exit run_all(tour *t, tour_inventory *story)
         return status;
     forget_left_out(story);
     status = second_database(t, story);
+    if (status == CLI_FAILED || tour_stopping())
+        return status;
+    cli_exit sealed = sealed_database(t, story);
+    status = sealed != CLI_DONE ? sealed : status;
     if (status == CLI_FAILED || tour_stopping())
         return status;
     if (t->ui->json)

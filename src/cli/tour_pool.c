@@ -15,7 +15,7 @@ static void close_all(skep_db **dbs)
 
 static int open_all(const char *path, skep_db **dbs)
 {
-    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    skep_db_opts opts = tour_opts();
     opts.busy_timeout_ms = POOL_WAIT_MS;
     opts.readers = 1;
     for (int i = 0; i < TOUR_THREADS; i++) {

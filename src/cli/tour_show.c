@@ -5,28 +5,9 @@
 
 #include "cli/json.h"
 
-#define LABEL_COLUMNS 22
 #define VALUE_COLUMNS 14
 
-static const char *mark(const tour *t, bool good)
-{
-    if (!t->ui->utf8)
-        return good ? "ok" : "NO";
-    return good ? "✓" : "✗";
-}
-
 /* ---- 1: record ---- */
-
-static void rate_bar(tour *t, const char *name, const tour_figures *figures, double most,
-                     cli_style style)
-{
-    int columns = tour_columns(t) - LABEL_COLUMNS - 16;
-    double rate = tour_rate(figures);
-    tour_print(t, "  ");
-    tour_cell(t, name, LABEL_COLUMNS, false);
-    tour_bar(t, most > 0 ? rate / most : 0, columns, style);
-    tour_print(t, " %8s/s\n", cli_count((uint64_t)rate).s);
-}
 
 static void compare_row(tour *t, const char *name, const char *skep, const char *pool)
 {
@@ -59,8 +40,8 @@ void tour_show_record(tour *t, const tour_inventory *story)
     char pool_group[32];
     double most = tour_rate(skep) > tour_rate(pool) ? tour_rate(skep) : tour_rate(pool);
     tour_print(t, "  Durable transactions a second, %d threads:\n\n", TOUR_THREADS);
-    rate_bar(t, "skep", skep, most, CLI_ACCENT);
-    rate_bar(t, "connection per thread", pool, most, CLI_DIM);
+    tour_rate_bar(t, "skep", tour_rate(skep), most, CLI_ACCENT);
+    tour_rate_bar(t, "connection per thread", tour_rate(pool), most, CLI_DIM);
     (void)snprintf(skep_group, sizeof(skep_group), "%.1f", tour_group(skep));
     (void)snprintf(pool_group, sizeof(pool_group), "%.1f", tour_group(pool));
     tour_print(t, "\n");
@@ -76,7 +57,7 @@ void tour_show_record(tour *t, const tour_inventory *story)
     tour_flush(t);
 }
 
-/* ---- 2: ask ---- */
+/* ---- 3: ask ---- */
 
 static void question_head(tour *t, const tour_question *q)
 {
@@ -132,27 +113,7 @@ void tour_show_questions(tour *t, const tour_inventory *story)
     tour_flush(t);
 }
 
-/* ---- 3: kill ---- */
-
-static void fact(tour *t, const char *name, const char *value, const char *remark)
-{
-    tour_print(t, "  %-40s%10s", name, value);
-    if (remark[0] != '\0') {
-        tour_style(t, CLI_DIM);
-        tour_print(t, "  %s", remark);
-        tour_style(t, CLI_PLAIN);
-    }
-    tour_print(t, "\n");
-}
-
-static void verdict(tour *t, bool good, const char *text)
-{
-    tour_print(t, "  ");
-    tour_style(t, good ? CLI_GOOD : CLI_BAD);
-    tour_print(t, "%s", mark(t, good));
-    tour_style(t, CLI_PLAIN);
-    tour_print(t, " %s\n", text);
-}
+/* ---- 5: kill ---- */
 
 void tour_show_crash(tour *t, const tour_inventory *story)
 {
@@ -161,17 +122,17 @@ void tour_show_crash(tour *t, const tour_inventory *story)
     uint64_t unanswered =
         c->found + c->missing > c->acknowledged ? c->found + c->missing - c->acknowledged : 0;
     (void)snprintf(text, sizeof(text), "kill -9 after %s", cli_duration(c->ran_ns).s);
-    fact(t, "acknowledged before the kill", cli_count(c->acknowledged).s, text);
+    tour_fact(t, "acknowledged before the kill", cli_count(c->acknowledged).s, text);
     (void)snprintf(text, sizeof(text), "opened again in %s", cli_duration(c->reopen_ns).s);
-    fact(t, "found afterwards", cli_count(c->found).s, text);
-    fact(t, "committed, but not yet answered", cli_count(unanswered).s,
-         unanswered > 0 ? "at most one a thread" : "");
-    fact(t, "acknowledged and lost", cli_count(c->missing).s, "");
+    tour_fact(t, "found afterwards", cli_count(c->found).s, text);
+    tour_fact(t, "committed, but not yet answered", cli_count(unanswered).s,
+              unanswered > 0 ? "at most one a thread" : "");
+    tour_fact(t, "acknowledged and lost", cli_count(c->missing).s, "");
     tour_print(t, "\n");
     (void)snprintf(text, sizeof(text), "every acknowledged record is there, as it was written");
-    verdict(t, c->missing == 0 && c->different == 0, text);
+    tour_verdict(t, c->missing == 0 && c->different == 0, text);
     (void)snprintf(text, sizeof(text), "integrity_check: %s", c->integrity);
-    verdict(t, strcmp(c->integrity, "ok") == 0, text);
+    tour_verdict(t, strcmp(c->integrity, "ok") == 0, text);
     tour_flush(t);
 }
 
@@ -188,7 +149,10 @@ void tour_show_end(tour *t, const tour_inventory *story)
     tour_print(t, "  %s transactions/s", cli_count((uint64_t)tour_rate(skep)).s);
     if (pool > 0)
         tour_print(t, ": %.1fx one connection per thread", tour_rate(skep) / pool);
-    tour_print(t, "\n  slowest answer %s, there %s\n", cli_duration(skep->max_ns).s,
+    tour_print(t, "\n  %s transactions/s from one thread, %s of them in flight\n",
+               cli_count((uint64_t)tour_flight_rate(&story->flight)).s,
+               cli_count(story->flight.in_flight).s);
+    tour_print(t, "  slowest answer %s, there %s\n", cli_duration(skep->max_ns).s,
                cli_duration(story->pool.max_ns).s);
     tour_print(t, "  killed after %s acknowledged: %s lost\n",
                cli_count(story->crash.acknowledged).s, cli_count(story->crash.missing).s);
@@ -244,13 +208,15 @@ json_t *tour_json(const tour *t, const tour_inventory *story)
     json_t *questions = json_array();
     for (size_t i = 0; i < TOUR_QUESTIONS; i++)
         (void)json_array_append_new(questions, question_json(&story->questions[i]));
-    return json_pack("{s:s, s:o, s:s, s:b, s:i, s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o}",
-                     "chapter", "inventory", "source", cli_json_text(skep_slice_str(t->source)),
-                     "file_system", t->file_system, "in_memory", t->in_memory, "threads",
-                     TOUR_THREADS, "files", (json_int_t)story->files.count, "bytes",
-                     (json_int_t)story->files.bytes, "left_out", (json_int_t)story->left_out,
-                     "left_out_is_least", story->files.cut, "skep", figures_json(&story->skep),
-                     "connection_per_thread", figures_json(&story->pool), "questions", questions,
-                     "crash", crash_json(&story->crash), "total_seconds",
-                     cli_json_rounded((double)(cli_now_ns() - t->begun_ns) / 1e9, 3));
+    return json_pack(
+        "{s:s, s:o, s:s, s:b, s:i, s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "chapter", "inventory", "source", cli_json_text(skep_slice_str(t->source)), "file_system",
+        t->file_system, "in_memory", t->in_memory, "threads", TOUR_THREADS, "files",
+        (json_int_t)story->files.count, "bytes", (json_int_t)story->files.bytes, "left_out",
+        (json_int_t)story->left_out, "left_out_is_least", story->files.cut, "skep",
+        figures_json(&story->skep), "connection_per_thread", figures_json(&story->pool),
+        "in_flight", tour_flight_json(&story->flight), "questions", questions, "health",
+        tour_health_json(&story->health), "crash", crash_json(&story->crash), "encrypted",
+        tour_seal_json(&story->seal), "total_seconds",
+        cli_json_rounded((double)(cli_now_ns() - t->begun_ns) / 1e9, 3));
 }

@@ -80,6 +80,47 @@ static void check_figures(const json_t *tour)
         "ok");
 }
 
+static const char *word(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    ck_assert_msg(value != NULL, "%s is no text", key);
+    return value;
+}
+
+static void check_flight(const json_t *tour)
+{
+    ck_assert_int_eq(number(tour, "in_flight", "transactions"), FILES);
+    ck_assert_int_gt(number(tour, "in_flight", "commits"), 0);
+    ck_assert_int_lt(number(tour, "in_flight", "commits"), FILES); /* nobody waits: they share */
+    ck_assert_int_le(number(tour, "in_flight", "in_flight"), FILES);
+    ck_assert_int_lt(number(tour, "in_flight", "threads"), FILES / 2);
+}
+
+static void check_health(const json_t *tour)
+{
+    const json_t *health = json_object_get(tour, "health");
+    ck_assert_str_ne(word(health, "state"), "corrupted"); /* degraded, where the disk is full */
+    ck_assert_int_eq(number(health, NULL, "findings"), 0);
+    ck_assert_int_gt(number(health, NULL, "connections"), 0);
+    ck_assert_int_ge(number(health, NULL, "transactions"), 2 * FILES);
+    ck_assert_int_eq(number(health, NULL, "failed"), 0);
+}
+
+static void check_encrypted(const json_t *tour)
+{
+    const json_t *sealed = json_object_get(tour, "encrypted");
+    ck_assert_int_gt(number(sealed, NULL, "readable_plain"), 0);
+    ck_assert_int_eq(number(sealed, NULL, "readable"), 0);
+    ck_assert_int_eq(number(sealed, NULL, "rows"), FILES);
+    ck_assert_str_ne(word(sealed, "cipher"), "none");
+    static const char *const who[] = {"without_key", "wrong_key"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *refusal = json_object_get(sealed, who[i]);
+        ck_assert_str_eq(word(refusal, "code"), "SKEP_EAUTH");
+        ck_assert(contains(word(refusal, "text"), "sealed.db"));
+    }
+}
+
 static const json_t *answer(const json_t *tour, size_t question, size_t place)
 {
     const json_t *all = json_object_get(tour, "questions");
@@ -98,6 +139,9 @@ TEST(the_tour_gives_its_figures_and_leaves_nothing)
     ck_assert_str_eq(r.err, "");
     json_t *tour = parse_json(r.out);
     check_figures(tour);
+    check_flight(tour);
+    check_health(tour);
+    check_encrypted(tour);
     ck_assert_str_eq(json_string_value(json_object_get(answer(tour, 0, 0), "name")), "(directly)");
     ck_assert_int_eq(number(answer(tour, 0, 1), NULL, "files"), FILES / 2);
     ck_assert_str_eq(json_string_value(json_object_get(answer(tour, 2, 1), "name")), ".txt");
@@ -113,8 +157,15 @@ TEST(the_tour_tells_its_story_in_80_columns)
     ran r = SKEP("tour", "inventory", "--source", source);
     ck_assert_int_eq(r.status, 0);
     static const char *const parts[] = {"Record",
+                                        "In flight",
                                         "Ask",
+                                        "Health",
                                         "Kill",
+                                        "Encrypt",
+                                        "1 thread, no waiting",
+                                        "skep_commit_seconds_count",
+                                        "SKEP_EAUTH",
+                                        "opened with its key: all 150 files are there",
                                         "skep",
                                         "connection per thread",
                                         "deep",

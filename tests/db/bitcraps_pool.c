@@ -358,11 +358,33 @@ TEST(statistics_tell_what_the_pool_does)
     assert_ok(skep_write(pool, place_bet, &b));
     assert_fails(skep_write(pool, place_bet, &bad), NO_SUCH_PLAYER);
     skep_db_stats stats = pool_stats(pool);
+    ck_assert_uint_eq(stats.active_connections, 0);
+    ck_assert_uint_ge(stats.total_connections, 1);
+    ck_assert_uint_eq(stats.total_transactions, 3); /* one of them failed */
+    ck_assert_uint_eq(stats.failed_transactions, 1);
     ck_assert_uint_eq(stats.corrupted, 0);
+    ck_assert(stats.utilisation == 0.0);
     ck_assert_uint_eq(stats.writes, 2);
     ck_assert_uint_eq(stats.writes_failed, 1);
     ck_assert_uint_eq(stats.readers_busy, 0);
     ck_assert_uint_eq(stats.poisoned, 0);
+    assert_ok(skep_db_close(pool));
+}
+
+TEST(statistics_count_the_connections_in_use)
+{
+    pool_config config = usual_config();
+    skep_db *pool = pool_with_game(&config);
+    lounge l;
+    pthread_t guests[3];
+    lounge_fill(&l, pool, guests, 3);
+    skep_db_stats stats = pool_stats(pool);
+    ck_assert_uint_eq(stats.active_connections, 3);
+    ck_assert_uint_ge(stats.total_connections, 4);
+    ck_assert_uint_le(stats.total_connections, config.max_connections);
+    ck_assert(stats.utilisation == 0.75); /* of the four that may read */
+    lounge_empty(&l, guests, 3);
+    ck_assert_uint_eq(pool_stats(pool).active_connections, 0);
     assert_ok(skep_db_close(pool));
 }
 
@@ -526,7 +548,7 @@ TEST(the_whole_life_of_a_pool)
     ck_assert_int_eq(pool_number(pool, "SELECT count(*) FROM test"), 1);
     assert_ok(skep_db_ping(pool));
     skep_db_stats stats = pool_stats(pool);
-    ck_assert_uint_gt(stats.writes, 0);
+    ck_assert_uint_gt(stats.total_connections, 0);
     ck_assert_uint_eq(stats.corrupted, 0);
     assert_ok(skep_db_close(pool));
 }
@@ -540,6 +562,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(players_at_one_table_lose_no_token),
     HARNESS_TEST(a_full_pool_makes_the_next_one_wait_for_the_connection_timeout),
     HARNESS_TEST(statistics_tell_what_the_pool_does),
+    HARNESS_TEST(statistics_count_the_connections_in_use),
     HARNESS_TEST(a_healthy_pool_says_so),
     HARNESS_TEST(a_corrupted_pool_says_so),
     HARNESS_TEST(a_checkpoint_is_made_when_it_is_asked_for),
