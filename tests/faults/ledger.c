@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/async.h>
+
 #include "sqlite3.h"
 
 #include "harness/harness.h"
@@ -98,6 +100,19 @@ void ledger_write_nothing(skep_db *db)
     assert_fails(skep_write(db, write_and_refuse, &c), SKEP_EUSER);
 }
 
+static void note_fate(ledger *l, int64_t call, int rc, int outcome)
+{
+    ledger_fate fate = FATE_PRESENT;
+    if (rc < 0)
+        fate = outcome == SKEP_OUTCOME_UNKNOWN     ? FATE_EITHER
+               : outcome == SKEP_OUTCOME_COMMITTED ? FATE_PRESENT
+                                                   : FATE_ABSENT;
+    if (rc == SKEP_EPOISONED)
+        atomic_store(&l->poison_seen, true);
+    ck_assert_int_lt(call, LEDGER_CALLS_MAX);
+    atomic_store(&l->fates[call], (uint8_t)fate);
+}
+
 static void note(ledger *l, int64_t call, int rc)
 {
     const skep_err *err = skep_last_error();
@@ -109,31 +124,71 @@ static void note(ledger *l, int64_t call, int rc)
         ck_assert_msg(rc != SKEP_EINTERNAL && rc != SKEP_EMISUSE, "%s: %s", skep_code_name(rc),
                       err->text);
     }
-    if (l == NULL)
-        return;
-    ledger_fate fate = FATE_PRESENT;
-    if (rc < 0)
-        fate = err->outcome == SKEP_OUTCOME_UNKNOWN     ? FATE_EITHER
-               : err->outcome == SKEP_OUTCOME_COMMITTED ? FATE_PRESENT
-                                                        : FATE_ABSENT;
-    if (rc == SKEP_EPOISONED)
-        atomic_store(&l->poison_seen, true);
-    ck_assert_int_lt(call, LEDGER_CALLS_MAX);
-    atomic_store(&l->fates[call], (uint8_t)fate);
+    if (l != NULL)
+        note_fate(l, call, rc, err->outcome);
+}
+
+static void call_begin(one_call *c, const ledger *l, int64_t call)
+{
+    *c = (one_call){.call = call, .size = body_size(call, l != NULL ? l->body : 0)};
+    unsigned char *block = malloc(2 * c->size);
+    ck_assert_ptr_nonnull(block);
+    for (int half = 0; half < 2; half++) {
+        c->body[half] = block + (half == 0 ? 0 : c->size);
+        body_fill(c->body[half], c->size, call, half);
+    }
 }
 
 int ledger_write_call(ledger *l, skep_db *db, int64_t call, const skep_call_opts *opts)
 {
-    one_call c = {.call = call, .size = body_size(call, l != NULL ? l->body : 0)};
-    unsigned char *block = malloc(2 * c.size);
-    ck_assert_ptr_nonnull(block);
-    for (int half = 0; half < 2; half++) {
-        c.body[half] = block + (half == 0 ? 0 : c.size);
-        body_fill(c.body[half], c.size, call, half);
-    }
+    one_call c;
+    call_begin(&c, l, call);
     int rc = skep_write_with(db, write_call, &c, opts);
     note(l, call, rc);
-    free(block);
+    free(c.body[0]);
+    return rc;
+}
+
+static int next_call(ledger *l)
+{
+    return (int)atomic_fetch_add(&l->next, 1) + 1;
+}
+
+int ledger_write_async(ledger *l, skep_db *db)
+{
+    one_call c;
+    skep_future *future = NULL;
+    skep_receipt receipt = {.size = (uint32_t)sizeof(receipt)};
+    skep_call_opts opts = SKEP_CALL_OPTS_INIT;
+    int fd = -1;
+    opts.receipt = &receipt;
+    opts.timeout_ms = 3600000;
+    call_begin(&c, l, next_call(l));
+    int rc = skep_write_async(db, write_call, &c, &opts, &future);
+    if (rc >= 0) {
+        int no_fd = skep_future_fd(future, &fd);
+        ck_assert(no_fd >= 0 || fd == -1);
+        rc = skep_future_wait(future, -1);
+    }
+    note(l, c.call, rc);
+    skep_future_free(future);
+    free(c.body[0]);
+    return rc;
+}
+
+int ledger_write_batch(ledger *l, skep_db *db)
+{
+    one_call c[LEDGER_BATCH];
+    skep_call calls[LEDGER_BATCH];
+    for (int i = 0; i < LEDGER_BATCH; i++) {
+        call_begin(&c[i], l, next_call(l));
+        calls[i] = (skep_call){.fn = write_call, .arg = &c[i], .rc = SKEP_EUSER};
+    }
+    int rc = skep_write_batch(db, calls, LEDGER_BATCH, NULL);
+    for (int i = 0; i < LEDGER_BATCH; i++) {
+        note_fate(l, c[i].call, calls[i].rc, calls[i].outcome);
+        free(c[i].body[0]);
+    }
     return rc;
 }
 

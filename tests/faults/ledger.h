@@ -48,6 +48,11 @@ int ledger_write(ledger *l, skep_db *db);
  * not NULL. */
 int ledger_write_call(ledger *l, skep_db *db, int64_t call, const skep_call_opts *opts);
 
+/* A future is waited for, with a receipt and a descriptor; a batch. */
+#define LEDGER_BATCH 3
+int ledger_write_async(ledger *l, skep_db *db);
+int ledger_write_batch(ledger *l, skep_db *db);
+
 /* A database with so many calls, some of them with bodies that overflow a page: closed, or with all
  * calls after the first LEDGER_FILE_BASE in its WAL, as a crash leaves it. */
 #define LEDGER_FILE_CALLS 60

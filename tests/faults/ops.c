@@ -10,6 +10,7 @@
 #include "sqlite3.h"
 
 #include <skep/arena.h>
+#include <skep/async.h>
 #include <skep/sys/db_hooks.h>
 
 #include "db/db_private.h"
@@ -369,6 +370,36 @@ static int run_group(op_world *w)
     return worst;
 }
 
+/* ---- asynchronous ---- */
+
+static int look(skep_tx *tx, void *arg)
+{
+    skep_rows *rows = NULL;
+    (void)arg;
+    int rc = skep_query(tx, &rows, "SELECT n FROM seq WHERE id = 1");
+    return rc < 0 ? rc : skep_next(rows);
+}
+
+static int run_async(op_world *w)
+{
+    int first = SKEP_OK;
+    skep_err err = {0};
+    for (int step = 0; step < 3; step++) {
+        skep_future *future = NULL;
+        int rc = step == 0   ? ledger_write_async(&w->ledger, w->db)
+                 : step == 1 ? ledger_write_batch(&w->ledger, w->db)
+                             : skep_read_async(w->db, look, NULL, NULL, &future);
+        if (future != NULL)
+            rc = skep_future_wait(future, -1);
+        if (rc < 0 && first == SKEP_OK) {
+            first = rc;
+            err = *skep_last_error();
+        }
+        skep_future_free(future);
+    }
+    return first < 0 ? skep__err_install(&err) : SKEP_OK;
+}
+
 #define CHANGING (VFS_OPS(VFS_WRITE) | VFS_OPS(VFS_TRUNCATE) | VFS_OPS(VFS_SYNC))
 #define ON_INDEX (VFS_OPS(VFS_SHM_MAP) | VFS_OPS(VFS_SHM_LOCK))
 
@@ -407,6 +438,7 @@ const op op_open_existing = {.before = before_closed, .run = run_open, .opens = 
 const op op_write = {.before = before_open, .run = run_write};
 const op op_write_foreign = {.before = before_foreign, .run = run_write};
 const op op_group = {.before = before_group, .run = run_group};
+const op op_async = {.before = before_warm, .run = run_async};
 const op op_read = {.before = before_open, .run = run_read};
 const op op_read_texts = {.before = before_texts, .run = run_read_texts};
 const op op_read_single = {.before = before_open, .run = run_read_single};

@@ -50,6 +50,7 @@ extern const op op_write_large;   /* more than the page cache: pages go to the W
 extern const op op_write_index;   /* its pages need more of the wal-index: -shm grows */
 extern const op op_write_foreign; /* with a rollback journal instead of a WAL */
 extern const op op_group;
+extern const op op_async;      /* a future, a batch, a read that does not wait */
 extern const op op_read;       /* a snapshot; opens the reading connection too */
 extern const op op_read_texts; /* by column, and collected */
 extern const op op_read_single;

@@ -157,6 +157,7 @@ static void sweep_system_calls(const op *o)
     X(a_write_that_grows_the_wal_index, op_write_index)                                            \
     X(a_write_with_a_rollback_journal, op_write_foreign)                                           \
     X(a_group_of_writes, op_group)                                                                 \
+    X(asynchronous_calls, op_async)                                                                \
     X(a_snapshot_read, op_read)                                                                    \
     X(a_read_of_texts_and_a_table, op_read_texts)                                                  \
     X(a_single_statement_read, op_read_single)                                                     \
