@@ -126,6 +126,21 @@ static bool checkpoint_by_owner(skep_db *db, uint64_t pages, int *rc)
     return true;
 }
 
+static void tell(skep_db *db, int rc, uint64_t pages, uint64_t left, uint64_t began_ns)
+{
+    uint64_t ms = (skep__now_ns() - began_ns) / SKEP__NS_PER_MS;
+    if (rc == SKEP_ECLOSED || rc == SKEP_EBUSY)
+        return;
+    skep__noted(db, SKEP__NOTE_CHECKPOINT, rc);
+    if (rc < 0)
+        SKEP__EVENT(SKEP_WARNING, "db.checkpoint_failed", {"path", skep_text(db->path)},
+                    {"cause", skep_text(skep_last_error()->text)});
+    else
+        SKEP__EVENT(SKEP_DEBUG, "db.checkpoint", {"path", skep_text(db->path)},
+                    {"pages", skep_int((int64_t)pages)}, {"left", skep_int((int64_t)left)},
+                    {"ms", skep_int((int64_t)ms)});
+}
+
 static void thread_main(void *arg)
 {
     skep_db *db = arg;
@@ -149,15 +164,12 @@ static void thread_main(void *arg)
         }
         int rc = SKEP_OK;
         uint64_t left = 0;
+        uint64_t began_ns = skep__now_ns();
         if (checkpoint_by_owner(db, pages, &rc))
             left = atomic_load(&db->wal_pages);
         else
             rc = checkpoint(db, &left);
-        if (rc != SKEP_ECLOSED && rc != SKEP_EBUSY)
-            skep__noted(db, SKEP__NOTE_CHECKPOINT, rc);
-        if (rc < 0 && rc != SKEP_ECLOSED && rc != SKEP_EBUSY)
-            SKEP__EVENT(SKEP_WARNING, "db.checkpoint_failed", {"path", skep_text(db->path)},
-                        {"cause", skep_text(skep_last_error()->text)});
+        tell(db, rc, pages, left, began_ns);
         /* All copied: the WAL starts anew, and its length is what the next commit says. Else try
          * again after as many pages more. */
         if (rc < 0)

@@ -189,6 +189,7 @@ int skep__db_here(const skep_db *db)
  * locks that SQLite believes to have are the parent's. Nor are there any threads to wait for. */
 static void abandon(skep_db *db)
 {
+    skep__os_unlock(NULL, &db->maintain.lock_fd); /* the parent holds it on */
     skep__free(db->readers.block);
     skep__home_dispose(&db->home);
     skep__free(db->path);

@@ -54,6 +54,7 @@ static void write_rows(size_t index, void *ctx)
 
 TEST(the_wal_stays_short_under_load)
 {
+    events_listen(SKEP_DEBUG);
     skep_db *db = open_table();
     harness_threads(WRITERS, write_rows, db);
     /* A row takes a page and the tree above it some more: without checkpoints the WAL would hold
@@ -64,6 +65,7 @@ TEST(the_wal_stays_short_under_load)
     ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), WRITERS * ROWS);
     db_assert_whole(db);
     db_close(db);
+    ck_assert_int_gt(events_count("db.checkpoint", "pages="), 0);
 }
 
 TEST(the_wal_starts_anew_by_itself)
