@@ -161,13 +161,26 @@ static int check_run(skep_db *db, const skep_check_opts *opts)
     return rc;
 }
 
+static int check_job(skep_db *db, void *arg)
+{
+    return check_run(db, arg);
+}
+
+/* Where there is no WAL, who reads keeps others from writing: it takes its turn. */
+static int check_in_turn(skep_db *db, const skep_check_opts *opts)
+{
+    uint64_t deadline_ns = opts->timeout_ms > 0 ? skep__deadline_ns(opts->timeout_ms) : 0;
+    return skep__writer_exclusive_with(db, check_job, (void *)(uintptr_t)opts, deadline_ns,
+                                       opts->cancel);
+}
+
 /* Who needs the WAL to start anew looks whether there are checks, and cuts all of them. */
 int skep__check_run(skep_db *db, const skep_check_opts *opts)
 {
     skep__maintain *m = &db->maintain;
     if (atomic_fetch_add(&m->checks, 1) == 0)
         atomic_store(&m->check_cut, 0);
-    int rc = check_run(db, opts);
+    int rc = db->in_turn ? check_in_turn(db, opts) : check_run(db, opts);
     atomic_fetch_sub(&m->checks, 1);
     return rc;
 }

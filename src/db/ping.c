@@ -10,12 +10,6 @@ static int ask(skep__conn *conn)
     return conn->driver->execute(conn, "PRAGMA schema_version", NULL, NULL);
 }
 
-static int ask_writer(skep_db *db, void *arg)
-{
-    (void)arg;
-    return ask(db->writer);
-}
-
 /* One that does not answer makes room for a new one; if there can be none, or that does not answer
  * either, it is the file's fault. */
 static int ask_reader(skep_db *db, skep__reader *reader)
@@ -42,11 +36,18 @@ static int ask_readers(skep_db *db, const skep_cancel *cancel)
     return rc;
 }
 
+/* Where there is no WAL the reader takes its turn. */
+static int ask_writer(skep_db *db, void *arg)
+{
+    SKEP__TRY(ask(db->writer));
+    return db->in_turn ? ask_readers(db, arg) : SKEP_OK;
+}
+
 int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel)
 {
-    int rc = ask_readers(db, cancel);
+    int rc = db->in_turn ? SKEP_OK : ask_readers(db, cancel);
     if (rc >= 0 && db->writer != NULL)
-        rc = skep__writer_exclusive_with(db, ask_writer, NULL, skep__deadline_ns(timeout_ms),
+        rc = skep__writer_exclusive_with(db, ask_writer, cancel, skep__deadline_ns(timeout_ms),
                                          cancel);
     if (rc >= 0)
         rc = skep__db_check_poison(db);

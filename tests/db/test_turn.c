@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include <skep/health.h>
+#include <skep/maintain.h>
+
 #include "harness/points.h"
 
 #include "support.h"
@@ -69,6 +72,28 @@ TEST(readers_and_writers_of_a_foreign_file_are_never_busy)
     db_close(db);
 }
 
+static void look_after(size_t index, void *ctx)
+{
+    for (int i = 0; i < 25; i++) {
+        if (index == 0) {
+            assert_ok(skep_db_check(ctx, NULL));
+        } else if (index == 1) {
+            int rc = skep_db_ping(ctx); /* its patience is busy_timeout_ms */
+            ck_assert(rc == SKEP_OK || rc == SKEP_ETIMEOUT);
+        } else {
+            db_must(ctx, "INSERT INTO t VALUES(1)");
+        }
+    }
+}
+
+TEST(checks_and_pings_of_a_foreign_file_take_their_turn_too)
+{
+    skep_db *db = open_foreign(0);
+    harness_threads(6, look_after, db);
+    ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 100);
+    db_close(db);
+}
+
 TEST(several_readers_of_a_rollback_journal_are_refused_with_the_reason)
 {
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
@@ -124,6 +149,7 @@ TEST(a_lease_on_a_rollback_journal_is_unsupported)
 static const harness_test tests[] = {
     HARNESS_TEST(a_write_waits_until_the_read_of_a_foreign_file_has_ended),
     HARNESS_TEST(readers_and_writers_of_a_foreign_file_are_never_busy),
+    HARNESS_TEST(checks_and_pings_of_a_foreign_file_take_their_turn_too),
     HARNESS_TEST(several_readers_of_a_rollback_journal_are_refused_with_the_reason),
     HARNESS_TEST(writing_in_a_read_of_a_foreign_file_is_readonly),
     HARNESS_TEST(a_read_of_a_foreign_file_waits_for_its_turn_until_its_deadline),
