@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT
-// The C++ of docs/guide/rows.md: a list of words and where they stand.
-//
-//     rows-cxx DATABASE
+/* SPDX-License-Identifier: MIT */
+/* The C++ of docs/guide/rows.md: a list of words and where they stand.
+ *
+ *     rows-cxx DATABASE
+ */
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -11,8 +12,8 @@
 
 #include <skep/skep.h>
 
-// skep_write() and skep_read() with anything that can be called. It must not throw: an exception
-// would pass through C, and through other callers' transactions.
+/* skep_write() and skep_read() with anything that can be called. It must not throw: an exception
+ * would pass through C, and through other callers' transactions. */
 template <class Work> int write(skep_db *db, Work &work)
 {
     static_assert(std::is_nothrow_invocable_r_v<int, Work &, skep_tx *>, "declare it noexcept");
@@ -56,7 +57,7 @@ struct found {
 static int long_words(skep_db *db, std::vector<found> &out)
 {
     auto work = [&](skep_tx *tx) noexcept {
-        out.clear(); // start over: this may not be the first run
+        out.clear(); /* start over: this may not be the first run */
         skep_rows *rows = nullptr;
         int rc =
             skep_query(tx, &rows, "SELECT at, text FROM word WHERE long = ? ORDER BY at", true);

@@ -29,7 +29,7 @@ static int make_room(collecting *c)
     if (!skep__mul(room, c->columns * sizeof(skep_value), &bytes))
         return skep__oom();
     SKEP__TRY(skep__arena_take(c->arena, bytes, alignof(skep_value), &cells));
-    if (c->count > 0)
+    if (c->cells != NULL)
         memcpy(cells, c->cells, c->count * c->columns * sizeof(skep_value));
     c->cells = cells;
     c->room = room;
@@ -39,6 +39,7 @@ static int make_room(collecting *c)
 static int copy_row(collecting *c)
 {
     SKEP__TRY(make_room(c));
+    ASSERT(c->columns == 0 || c->cells != NULL);
     for (size_t i = 0; i < c->columns; i++) {
         skep_value v = skep_column_value(c->rows, (int)i);
         const char *bytes = NULL;

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <skep/skep.h>
 
-// What SKEP_V makes of the types of C++.
+/* What SKEP_V makes of the types of C++. */
 static bool values_are_right()
 {
     char buffer[4] = "abc";
