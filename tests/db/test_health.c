@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "os/calls.h"
+#include "sql/sqlite_private.h"
 
 #include "harness/points.h"
 
@@ -320,6 +321,34 @@ TEST(a_ping_asks_the_connections)
     assert_fails(skep_db_close(db), SKEP_EPOISONED);
 }
 
+static int refuse_all(void *ctx)
+{
+    (void)ctx;
+    return 1;
+}
+
+TEST(a_reader_that_does_not_answer_is_replaced)
+{
+    skep_db_stats stats = {.size = sizeof(stats)};
+    skep_db *db = db_open_parked(NULL);
+    ck_assert_int_eq(db_number(db, "SELECT 1"), 1);
+    sqlite3 *handle = sqlite_of(db->readers.slots[0].conn)->handle;
+    sqlite3_progress_handler(handle, 1, refuse_all, NULL);
+    assert_ok(skep_db_ping(db));
+    assert_ok(skep_db_get_stats(db, &stats));
+    ck_assert_uint_eq(stats.readers_replaced, 1);
+    ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
+    ck_assert_int_eq(db_number(db, "SELECT 1"), 1);
+    /* The writer cannot be replaced: that is a reason. */
+    sqlite3_progress_handler(sqlite_of(db->writer)->handle, 1, refuse_all, NULL);
+    ck_assert_int_lt(skep_db_ping(db), 0);
+    ck_assert_ptr_nonnull(db_reason(db, 0, "ping"));
+    sqlite3_progress_handler(sqlite_of(db->writer)->handle, 0, NULL, NULL);
+    assert_ok(skep_db_ping(db));
+    ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
+    db_close_parked(db);
+}
+
 static int ping_inside(skep_tx *tx, void *arg)
 {
     (void)tx;
@@ -354,6 +383,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(readers_that_are_all_in_use_are_a_reason),
     HARNESS_TEST(the_worst_reason_comes_first_and_makes_the_state),
     HARNESS_TEST(a_ping_asks_the_connections),
+    HARNESS_TEST(a_reader_that_does_not_answer_is_replaced),
     HARNESS_TEST(none_of_this_is_for_the_inside_of_a_transaction_function),
 };
 const harness_suite health_suite = HARNESS_SUITE("health", tests);
