@@ -59,4 +59,15 @@
 #define SKEP__DB_SHOW_STATEMENTS 20         /* the most expensive that are shown */
 #define SKEP__DB_SHOW_SLOW 20               /* the newest slow runs that are shown */
 
+#define SKEP__DB_REKEY_WAIT_MS 5000    /* for others to close the file */
+#define SKEP__DB_REKEY_SPARE (1 << 20) /* bytes of disk beyond what is reckoned */
+
+/* Bytes of pages in memory while the key changes: few in tests, so that pages reach the file before
+ * the change is done. */
+#ifdef SKEP_TEST_BUILD
+#define SKEP__DB_REKEY_CACHE (128 << 10)
+#else
+#define SKEP__DB_REKEY_CACHE (64 << 20)
+#endif
+
 #endif

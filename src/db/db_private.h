@@ -358,6 +358,7 @@ int skep__db_check_database(const char *path);
  * is, if that may be written (seal.c). */
 int skep__db_begin_seal(skep_db *db);
 int skep__db_settle_seal(skep_db *db, const skep__conn *conn);
+void skep__db_free_key(skep_key **key); /* for SKEP__CLEANUP */
 /* Name of the recorded cipher, or NULL. */
 const char *skep__db_sealed_with(const skep_db *db);
 

@@ -25,7 +25,8 @@ enum {
     AT_STRETCHING = 15,
     AT_OLD_SALT = 16,
     AT_NEW_SALT = 32,
-    AT_ZERO = 48,
+    AT_WAL = 48,
+    AT_ZERO = 49,
     AT_CHECK = 56
 };
 
@@ -39,6 +40,7 @@ void skep__seal_encode(const skep__seal *seal, uint8_t out[SKEP__SEAL_BYTES])
     out[AT_STRETCHING] = STRETCHING;
     if (seal->rekeying) {
         out[AT_TO] = (uint8_t)seal->to;
+        out[AT_WAL] = seal->wal;
         memcpy(out + AT_OLD_SALT, seal->old_salt, SKEP__SALT_BYTES);
         memcpy(out + AT_NEW_SALT, seal->new_salt, SKEP__SALT_BYTES);
     }
@@ -54,10 +56,10 @@ static bool fields_are_right(const uint8_t *at)
 {
     uint8_t zero[AT_CHECK - AT_OLD_SALT] = {0};
     if (!is_cipher(at[AT_CIPHER]) || !is_cipher(at[AT_TO]) || at[AT_STRETCHING] != STRETCHING ||
-        memcmp(at + AT_ZERO, zero, AT_CHECK - AT_ZERO) != 0)
+        at[AT_WAL] > 1 || memcmp(at + AT_ZERO, zero, AT_CHECK - AT_ZERO) != 0)
         return false;
     if (at[AT_STATE] == STATE_SEALED)
-        return at[AT_CIPHER] != 0 && at[AT_TO] == 0 && memcmp(at + AT_OLD_SALT, zero, 32) == 0;
+        return at[AT_CIPHER] != 0 && at[AT_TO] == 0 && memcmp(at + AT_OLD_SALT, zero, 33) == 0;
     return at[AT_STATE] == STATE_REKEYING && (at[AT_CIPHER] != 0 || at[AT_TO] != 0);
 }
 
@@ -79,6 +81,7 @@ int skep__seal_decode(const void *data, size_t len, skep__seal *out)
     out->rekeying = at[AT_STATE] == STATE_REKEYING;
     out->cipher = at[AT_CIPHER];
     out->to = at[AT_TO];
+    out->wal = at[AT_WAL] != 0;
     memcpy(out->old_salt, at + AT_OLD_SALT, SKEP__SALT_BYTES);
     memcpy(out->new_salt, at + AT_NEW_SALT, SKEP__SALT_BYTES);
     return SKEP_OK;
@@ -162,6 +165,11 @@ int skep__db_begin_seal(skep_db *db)
     db->opts.key = db->key;
     set_ciphers(db);
     return SKEP_OK;
+}
+
+void skep__db_free_key(skep_key **key)
+{
+    skep_key_free(*key);
 }
 
 const char *skep__db_sealed_with(const skep_db *db)

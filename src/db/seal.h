@@ -22,6 +22,7 @@ typedef struct skep__seal {
     bool strange;   /* there is a file of that name which is none of ours: it is left alone */
     bool rekeying;  /* the key is being changed */
     int32_t cipher; /* of the file; while the key is changed: before that; 0: plain */
+    bool wal;       /* while the key is changed: it is in WAL mode before and after */
     int32_t to;     /* while the key is changed: after it; 0: plain */
     uint8_t old_salt[SKEP__SALT_BYTES]; /* first bytes of the file before the change */
     uint8_t new_salt[SKEP__SALT_BYTES]; /* and after it */

@@ -237,6 +237,14 @@ typedef struct skep__look {
 } skep__look;
 int skep__sqlite_look(const char *path, skep__look *out) SKEP_CHECK;
 
+/* Changing a key (sqlite_rekey.c), in this order. The connection is the only one on the file after
+ * the first step, until the last. SKEP_EBUSY: others have the file open. */
+int skep__sqlite_alone(skep__conn *conn, bool *was_wal) SKEP_CHECK;
+/* `to` NULL: the file is plain afterwards. */
+int skep__sqlite_rekey(skep__conn *conn, const struct skep_key *to, int cipher,
+                       const uint8_t salt[SKEP__SALT_BYTES]) SKEP_CHECK;
+int skep__sqlite_together(skep__conn *conn, bool wal) SKEP_CHECK;
+
 /* Lend a statement ready to be bound: from the cache by the address of `sql`, then by its text,
  * else prepared. A statement that is lent already is prepared a second time. */
 int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out);

@@ -84,7 +84,12 @@ static int set_key(sqlite_conn *conn, const skep__conn_opts *opts, int cipher,
  * at that; the WAL is safe from a wrong key because this connection leaves it as it is. */
 static int prove_through_wal(sqlite_conn *conn)
 {
-    int rc = sqlite3_exec(conn->handle, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    sqlite3_stmt *stmt = NULL;
+    int rc =
+        sqlite3_prepare_v2(conn->handle, "SELECT count(*) FROM sqlite_schema", -1, &stmt, NULL);
+    if (rc == SQLITE_OK && sqlite3_step(stmt) != SQLITE_ROW)
+        rc = sqlite3_reset(stmt);
+    (void)sqlite3_finalize(stmt);
     if ((rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT)
         return 0;
     return rc == SQLITE_OK ? 1 : skep__sqlite_fail(conn, rc, "reading the file", NULL);

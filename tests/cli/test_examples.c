@@ -113,7 +113,16 @@ TEST(the_operator_of_the_guide_finds_a_healthy_database)
     ck_assert(!harness_exists(harness_path("operating.db-skep-lock")));
 }
 
+TEST(the_encrypted_database_changes_its_key)
+{
+    ran r = example("encryption", harness_path("secret.db"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "without a key: SKEP_EAUTH\n"
+                            "the new key opens it, the old one does not\n");
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(the_encrypted_database_changes_its_key),
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),

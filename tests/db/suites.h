@@ -27,6 +27,7 @@ extern const harness_suite rows_suite;
 extern const harness_suite collect_suite;
 extern const harness_suite scale_suite;
 extern const harness_suite bitcraps_pool_suite;
+extern const harness_suite rekey_suite;
 extern const harness_suite seal_suite;
 extern const harness_suite lease_suite;
 extern const harness_suite ceiling_suite;

@@ -504,12 +504,13 @@ TEST(a_record_is_read_back_as_it_was_written)
 {
     uint8_t bytes[SKEP__SEAL_BYTES];
     skep__seal out;
-    skep__seal seal = {.rekeying = true, .cipher = 0, .to = SKEP_CIPHER_AEGIS};
+    skep__seal seal = {.rekeying = true, .cipher = 0, .to = SKEP_CIPHER_AEGIS, .wal = true};
     memcpy(seal.old_salt, "SQLite format 3", 16);
     memset(seal.new_salt, 7, 16);
     skep__seal_encode(&seal, bytes);
     assert_ok(skep__seal_decode(bytes, sizeof(bytes), &out));
     ck_assert(out.there);
+    ck_assert(out.wal);
     ck_assert(out.rekeying);
     ck_assert_int_eq(out.cipher, 0);
     ck_assert_int_eq(out.to, SKEP_CIPHER_AEGIS);
@@ -526,7 +527,33 @@ TEST(a_record_is_read_back_as_it_was_written)
         assert_fails(skep__seal_decode(bytes, len, &out), SKEP_ECORRUPT);
 }
 
+/* The example on the page that describes the format. */
+TEST(the_example_of_the_format_page_is_read)
+{
+    char page[4096];
+    uint8_t bytes[SKEP__SEAL_BYTES];
+    skep__seal seal;
+    (void)snprintf(page, sizeof(page), "%s/docs/format/seal.md", getenv("SKEP_SOURCE_DIR"));
+    const char *at = strstr(harness_read_file(page, NULL), "```\n53 4b");
+    ck_assert_ptr_nonnull(at);
+    at += 4;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        char *end = NULL;
+        bytes[i] = (uint8_t)strtoul(at, &end, 16);
+        ck_assert_int_eq(end - at, i == 0 || i % 16 == 0 ? 2 + (i != 0) : 3);
+        at = end;
+    }
+    assert_ok(skep__seal_decode(bytes, sizeof(bytes), &seal));
+    ck_assert(seal.rekeying);
+    ck_assert(seal.wal);
+    ck_assert_int_eq(seal.cipher, 0);
+    ck_assert_int_eq(seal.to, SKEP_CIPHER_AEGIS);
+    ck_assert_str_eq((const char *)seal.old_salt, "SQLite format 3");
+    ck_assert_int_eq(seal.new_salt[15], 7);
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(the_example_of_the_format_page_is_read),
     HARNESS_TEST(an_encrypted_database_opens_with_its_key_and_no_other),
     HARNESS_TEST(a_passphrase_opens_what_a_shell_on_sqlite3mc_opens_with_it),
     HARNESS_TEST(a_passphrase_that_looks_like_a_raw_key_is_a_passphrase),
