@@ -118,7 +118,9 @@ typedef enum cli_option_id {
     CLI_OPT_SECONDS,
     CLI_OPT_METRICS,
     CLI_OPT_STATEMENTS,
-    CLI_OPT_SLOW
+    CLI_OPT_SLOW,
+    CLI_OPT_NEW_KEY_FILE,
+    CLI_OPT_DECRYPT
 } cli_option_id;
 
 typedef struct cli_option {
@@ -198,7 +200,8 @@ void cli_help_command(cli_out *out, const cli_command *command);
 cli_exit cli_completion(const cli_ui *ui, const char *shell);
 
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
-cli_run_fn cli_stats_running, cli_db_stats, cli_db_check, cli_db_optimize, cli_db_checkpoint;
+cli_run_fn cli_stats_running, cli_db_rekey, cli_db_stats, cli_db_check, cli_db_optimize,
+    cli_db_checkpoint;
 cli_run_fn cli_db_import, cli_db_export, cli_bench_db;
 
 #endif

@@ -51,6 +51,14 @@ static const cli_option checkpoint_options[] = {
     CLI_KEY_OPTIONS,
     {0},
 };
+static const cli_option rekey_options[] = {
+    {CLI_OPT_NEW_KEY_FILE, 0, "new-key-file", "F", CLI_FILE, NULL, "Take the new key from F",
+     false},
+    {CLI_OPT_DECRYPT, 0, "decrypt", NULL, CLI_NOTHING, NULL, "Make a plain file of it", false},
+    {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before decrypting", false},
+    CLI_KEY_OPTIONS,
+    {0},
+};
 static const cli_option stats_options[] = {
     {CLI_OPT_METRICS, 0, "metrics", NULL, CLI_NOTHING, NULL,
      "Print the metrics of who runs it, as Prometheus reads them", false},
@@ -218,6 +226,14 @@ const cli_command cli_commands[] = {
      "skep bench db --dir /mnt/disk --seconds 60\n"
      "skep bench db --json\n",
      "skep-bench(1)", no_args, bench_options, cli_bench_db},
+    {"db", "rekey", "Encrypt a database, change its key, or decrypt it",
+     "Nobody may have FILE open meanwhile. When it is interrupted the file opens with\n"
+     "exactly one of the two keys, skep db status tells which, and the same command\n"
+     "finishes. Decrypting asks on a terminal, and needs --yes elsewhere.",
+     "skep db rekey app.db --new-key-file app.key\n"
+     "skep db rekey app.db --key-file app.key --new-key-file next.key\n"
+     "skep db rekey app.db --key-file app.key --decrypt\n",
+     "skep-db(1)", status_args, rekey_options, cli_db_rekey},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

@@ -105,9 +105,15 @@ static cli_exit read_status(const cli_call *call, file_status *s)
         return status;
     if (db != NULL)
         return read_inside(call, s, db);
-    if (skep_last_error()->code != SKEP_EAUTH || s->seal.state == SKEP_SEAL_PLAIN)
+    int code = skep_last_error()->code;
+    if (code == SKEP_EREADONLY)
+        (void)snprintf(
+            s->why, sizeof(s->why),
+            "a transaction was interrupted, which has to be undone before it can be read");
+    else if (code == SKEP_EAUTH && s->seal.state != SKEP_SEAL_PLAIN)
+        (void)snprintf(s->why, sizeof(s->why), "%s", skep_last_error()->text);
+    else
         return cli_fail(call->ui);
-    (void)snprintf(s->why, sizeof(s->why), "%s", skep_last_error()->text);
     return read_outside(call, s);
 }
 

@@ -67,6 +67,8 @@ static const exit_case cases[] = {
     {"import", 0, good, {"one.csv", "--table", "t"}},
     {"import", 1, good, {"two.csv", "--table", "t", "--reject=bad.csv"}},
     {"import", 3, good, {"two.csv", "--table", "t"}},
+    {"rekey", 0, good, {"--decrypt", "--yes"}},
+    {"rekey", 3, missing, {"--decrypt", "--yes"}},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
