@@ -31,7 +31,7 @@ typedef struct skep_db_connection {
     uint32_t in_use;       /**< 1: a call or a lease has it */
     uint32_t pins_wal;     /**< 1: its snapshot keeps the WAL from starting anew */
     int64_t created_us;    /**< UTC */
-    int64_t last_used_us;  /**< UTC; 0: never */
+    int64_t last_used_us;  /**< UTC, when its last use began; 0: never */
     uint64_t transactions; /**< that it has run */
     int64_t held_ms;       /**< for how long it has been in use; 0 when idle */
     uint64_t thread;       /**< Linux thread id of who uses it; 0 when idle */

@@ -11,7 +11,8 @@
  *  when it is older than its age, and earlier when the WAL reaches db.wal_ceiling: reads are then
  *  SKEP_ETIMEOUT or SKEP_ELIMIT until skep_lease_renew().
  *
- *  Threads: one at a time; any thread may use or close it.
+ *  Threads: one at a time; any thread may use or close it. Not inside a transaction function of the
+ *  same database (SKEP_EMISUSE).
  */
 
 #ifdef __cplusplus

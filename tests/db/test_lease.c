@@ -240,6 +240,25 @@ TEST(a_lease_whose_thread_has_exited_is_ended_by_its_age)
     db_close(db);
 }
 
+TEST(a_handle_that_only_reads_ends_old_leases_too)
+{
+    db_close(open_table());
+    skep_db *db = db_open(&(skep_db_opts){.size = sizeof(skep_db_opts), .flags = SKEP_DB_READONLY});
+    ck_assert(!db->maintain.thread.started);
+    skep_lease_opts opts = SKEP_LEASE_OPTS_INIT;
+    opts.max_age_ms = 1;
+    skep_lease *lease = lease_of(db, &opts);
+    ck_assert(db->maintain.thread.started);
+    skep__word pause = 0;
+    uint64_t deadline = skep__deadline_ns(60000);
+    while (stats_of(db).reads_cut == 0) { /* nobody uses it */
+        ck_assert_uint_lt(skep__now_ns(), deadline);
+        (void)skep__word_wait(&pause, 0, later(1));
+    }
+    skep_lease_close(lease);
+    db_close(db);
+}
+
 /* ---- in the middle of a read ---- */
 
 typedef struct two_steps {
@@ -461,6 +480,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_setting_caps_the_age_that_a_lease_asks_for),
     HARNESS_TEST(without_maintenance_whoever_uses_a_lease_looks_at_its_age),
     HARNESS_TEST(a_lease_whose_thread_has_exited_is_ended_by_its_age),
+    HARNESS_TEST(a_handle_that_only_reads_ends_old_leases_too),
     HARNESS_TEST(a_lease_that_is_too_old_gets_the_error_from_its_next_statement),
     HARNESS_TEST(a_lease_has_one_user_at_a_time),
     HARNESS_TEST(a_lease_in_a_transaction_function_of_its_database_is_misuse),
