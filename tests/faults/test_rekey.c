@@ -3,10 +3,12 @@
  * and is whole, what can be told without a key says which, and the same call finishes. */
 #include "faults/faults.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <skep/skep.h>
 
@@ -337,6 +339,81 @@ TEST(F06_failures_to_another_cipher)
     sweep_all(&changes[3]);
 }
 
+/* ---- opening under fire ---- */
+
+/* A database with commits in its WAL only, and no record of its cipher, so that opening has all to
+ * do that it ever has. */
+static void keyed_before(void *ctx)
+{
+    sweep_before(ctx);
+}
+
+static int keyed_run(void *ctx)
+{
+    const world *w = ctx;
+    skep_db *db = NULL;
+    int rc = open_with(w->path, w->from, 0, SKEP_DB_MUST_EXIST, &db);
+    if (rc < 0) {
+        ck_assert_int_eq(skep_last_error()->code, rc);
+        return rc;
+    }
+    rc = skep_db_close(db);
+    return rc;
+}
+
+static void keyed_after(void *ctx, int rc)
+{
+    const world *w = ctx;
+    skep_db *db = NULL;
+    (void)rc;
+    ck_assert_int_eq(open_with(w->path, w->to, 0, SKEP_DB_MUST_EXIST, &db), SKEP_EAUTH);
+    assert_whole(w->path, w->from, 0);
+}
+
+/* Its last rows are in the WAL: what a killed process leaves. */
+static void make_killed(world *w)
+{
+    char path[4096];
+    char killed[4096];
+    skep_db *db = NULL;
+    make_path(path, w->template, "t.db");
+    make_path(killed, harness_dir(), "killed");
+    harness_remove_tree(w->template);
+    ck_assert_int_eq(mkdir(w->template, 0700), 0);
+    assert_ok(open_with(path, w->from, w->c->cipher, 0, &db));
+    assert_ok(skep_write(db, fill, NULL));
+    harness_copy_dir(w->template, killed);
+    assert_ok(skep_db_close(db));
+    harness_remove_tree(w->template);
+    ck_assert_int_eq(rename(killed, w->template), 0);
+    make_path(path, w->template, "t.db-skep");
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+TEST(a_keyed_open_under_fire_loses_nothing_and_knows_its_key)
+{
+    world w;
+    vfs_fault all = {.ops = VFS_OPS_ALL, .files = VFS_FILES_ALL};
+    sys_fault calls = {.calls = SYS_ALL & ~SYS_LOCK, .err = EIO};
+    alloc_install();
+    vfs_install();
+    sys_install_os();
+    sys_install_sqlite();
+    const change second = {"=a", "=b", SKEP_CIPHER_CHACHA20, 0}; /* not the cipher tried first */
+    world_make(&w, &second);
+    make_killed(&w);
+    sweep s = {.before = keyed_before,
+               .run = keyed_run,
+               .after = keyed_after,
+               .ctx = &w,
+               .codes = sweep_codes,
+               .keeps_memory = true};
+    ck_assert_uint_gt(vfs_sweep(&s, &all).failed, 0);
+    ck_assert_uint_gt(alloc_sweep(&s).failed, 0);
+    ck_assert_uint_gt(sys_sweep(&s, &calls).hit, 0);
+    world_end(&w);
+}
+
 /* ---- kills ---- */
 
 /* Changes the key back and forth until it is killed. */
@@ -402,5 +479,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(F06_failures_while_decrypting),
     HARNESS_TEST(F06_failures_to_another_cipher),
     HARNESS_TEST(F06_kills),
+    HARNESS_TEST(a_keyed_open_under_fire_loses_nothing_and_knows_its_key),
 };
 const harness_suite rekey_suite = HARNESS_SUITE("rekey", tests);
