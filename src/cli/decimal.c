@@ -194,16 +194,17 @@ size_t cli_real_text(double r, char *out)
         return sign + fixed_text(n, k, out + sign);
     }
     char text[CLI_DECIMAL_MAX];
+    int printed = 0;
     for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, r);
+        printed = snprintf(text, sizeof(text), "%.*g", digits, r);
         if (strtod(text, NULL) == r)
             break;
     }
-    size_t len = strlen(text);
+    size_t len = (size_t)printed;
     memcpy(out, text, len);
     if (strpbrk(text, ".e") == NULL) {
-        memcpy(out + len, ".0", 2);
-        len += 2;
+        out[len++] = '.';
+        out[len++] = '0';
     }
     return len;
 }

@@ -368,7 +368,9 @@ size_t cli_json_quote(const char *text, size_t len, char *out)
             out[at++] = letters[name - special];
             continue;
         }
-        memcpy(out + at, "u00", 3);
+        out[at] = 'u';
+        out[at + 1] = '0';
+        out[at + 2] = '0';
         out[at + 3] = digits[c >> 4];
         out[at + 4] = digits[c & 15];
         at += 5;

@@ -2,23 +2,26 @@
 #include "cli/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* The signal that asked to stop, 0 while none has. All a handler may do is set it. */
-static volatile sig_atomic_t stop_signal;
+/* The signal that asked to stop, 0 while none has. All a handler may do is set it; it is atomic,
+ * because threads look at it too. */
+static atomic_int stop_signal;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "or a handler may not touch it");
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define STOP_COUNT (sizeof(stop_signals) / sizeof(stop_signals[0]))
 
 static void on_stop(int number)
 {
-    stop_signal = number;
+    atomic_store(&stop_signal, number);
 }
 
 bool cli_stopping(void)
 {
-    return stop_signal != 0;
+    return atomic_load_explicit(&stop_signal, memory_order_relaxed) != 0;
 }
 
 bool cli_stop_watch(void)
@@ -38,9 +41,10 @@ bool cli_stop_watch(void)
 void cli_stop_die(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
-    if (stop_signal == 0)
+    int number = atomic_load(&stop_signal);
+    if (number == 0)
         return;
     (void)fflush(NULL);
-    if (sigaction(stop_signal, &action, NULL) == 0)
-        (void)raise(stop_signal);
+    if (sigaction(number, &action, NULL) == 0)
+        (void)raise(number);
 }
