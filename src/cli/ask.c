@@ -25,7 +25,7 @@ cli_exit cli_confirm(const cli_call *call, const char *what)
     if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1)
         return cli_usage(call->ui, call->page, "%s: add --yes, for there is nobody to ask", what);
     (void)cli_show(&line, skep_slice_str(what), CLI_NO_LIMIT, call->ui->utf8);
-    (void)fprintf(stderr, "%s. Go on? (yes/no) ", line.data != NULL ? line.data : "");
+    (void)fprintf(stderr, "skep: %s. Go on? (yes/no) ", line.data != NULL ? line.data : "");
     (void)fflush(stderr);
     if (says_yes())
         return CLI_DONE;
