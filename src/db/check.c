@@ -106,6 +106,7 @@ static int judge(checking *c, int rc)
     else if (rc < 0 && rc != ENOUGH)
         return rc;
     if (c->findings > 0) {
+        atomic_fetch_add_explicit(&c->db->maintain.findings, c->findings, memory_order_relaxed);
         (void)SKEP__FAIL(SKEP_ECORRUPT, "%u findings in %s, the first: %.200s", c->findings,
                          c->db->path, c->first);
         skep__noted(c->db, SKEP__NOTE_CHECK, SKEP_OK); /* the newest is the one to tell */

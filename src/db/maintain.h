@@ -77,6 +77,7 @@ typedef struct skep__maintain {
     _Atomic uint32_t check_cut;          /* they give up their snapshots */
 
     _Atomic uint64_t errors;
+    _Atomic uint64_t findings; /* of all checks */
     skep__event_limit failed_limit; /* of db.call_failed */
     uint32_t corrupt_told;
 

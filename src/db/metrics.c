@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <skep/health.h>
 #include <skep/inspect.h>
 #include <skep/time.h>
 #include <skep/version.h>
@@ -47,6 +48,9 @@ typedef enum row {
     CHECKPOINTS,
     CHECKPOINT_BLOCKED,
     DISK_FREE_BYTES,
+    ERRORS,
+    INTEGRITY_ERRORS,
+    HEALTH_STATE,
     POISONED,
     CORRUPTED,
     MAINTAINER,
@@ -169,6 +173,16 @@ static const skep__metric rows[ROWS] = {
     [DISK_FREE_BYTES] = {.name = "skep_disk_free_bytes",
                          .help = "Space that this process may still fill beside the database.",
                          .kind = SKEP__METRIC_GAUGE},
+    [ERRORS] = {.name = "skep_errors_total",
+                .help = "Calls that failed for the database's sake: I/O, damage, no space, no "
+                        "memory.",
+                .kind = SKEP__METRIC_COUNTER},
+    [INTEGRITY_ERRORS] = {.name = "skep_integrity_errors_total",
+                          .help = "Findings of checks of the file.",
+                          .kind = SKEP__METRIC_COUNTER},
+    [HEALTH_STATE] = {.name = "skep_health_state",
+                      .help = "0: healthy, 1: degraded, 2: corrupted.",
+                      .kind = SKEP__METRIC_GAUGE},
     [POISONED] = {.name = "skep_poisoned",
                   .help = "1: writes stopped after a failed sync, until the database is reopened.",
                   .kind = SKEP__METRIC_GAUGE},
@@ -249,9 +263,14 @@ static void gather_hists(const skep_db *db, const skep__hist **hists)
 
 static int gather(skep_db *db, figures *out)
 {
+    skep_health health = {.size = (uint32_t)sizeof(health)};
     skep_db_stats stats = {.size = (uint32_t)sizeof(stats)};
     SKEP__TRY(skep_db_get_stats(db, &stats));
+    SKEP__TRY(skep_db_health(db, &health));
     memset(out, 0, sizeof(*out));
+    out->numbers[ERRORS] = (int64_t)health.errors;
+    out->numbers[INTEGRITY_ERRORS] = (int64_t)atomic_load(&db->maintain.findings);
+    out->numbers[HEALTH_STATE] = health.state;
     gather_calls(&stats, out->numbers);
     gather_files(db, &stats, out->numbers);
     gather_statements(db, out->numbers);

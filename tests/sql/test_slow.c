@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* With a limit of one nanosecond every run is slow. */
+/* With a limit of one nanosecond every run is slow. What is told of it has no values (G03). */
 #include "suites.h"
 
 #include <stdio.h>
