@@ -43,7 +43,6 @@ int skep__costs_new(const skep__costs_opts *opts, skep__costs **out)
     if (costs == NULL)
         return skep__oom();
     costs->opts = *opts;
-    costs->fine_clock = opts->slow_ns < SKEP__SQL_COARSE_MIN_NS;
     costs->other.costs = costs;
     (void)skep__text_copy(costs->other.sql, sizeof(costs->other.sql), "(other)");
     int rc = skep__mutex_init(&costs->mutex);
@@ -147,6 +146,9 @@ int skep__cost_attach(skep__stmt *stmt)
     if (masked != small)
         skep__free(masked);
     stmt->cost.watched = costs->opts.profile != SKEP_PROFILE_OFF;
+    stmt->cost.all = costs->opts.profile == SKEP_PROFILE_ALL;
+    stmt->cost.fine_clock = costs->opts.slow_ns < SKEP__SQL_COARSE_MIN_NS;
+    stmt->cost.slow_ns = costs->opts.slow_ns;
     return rc;
 }
 
@@ -192,58 +194,81 @@ void skep__cost_bound(skep__stmt *stmt, const skep_value *v, size_t n)
     }
 }
 
-static uint64_t wall_ns(const skep__costs *costs)
+static inline uint64_t wall_ns(const skep__cost *cost)
 {
-    return costs->fine_clock ? skep__now_ns() : skep__coarse_ns();
+    return cost->fine_clock ? skep__now_ns() : skep__coarse_ns();
 }
 
-void skep__cost_begin(skep__stmt *stmt)
+static inline void begin(skep__stmt *stmt)
 {
     skep__cost *cost = &stmt->cost;
     cost->on = true;
     atomic_store_explicit(&stmt->conn->running, cost->entry, memory_order_release);
     if (!cost->watched)
         return;
-    const skep__costs *costs = cost->entry->costs;
     uint64_t runs = get(&cost->runs);
-    cost->timed =
-        runs % SAMPLE_EVERY == SAMPLE_AT || runs == 0 || costs->opts.profile == SKEP_PROFILE_ALL;
+    cost->timed = runs % SAMPLE_EVERY == SAMPLE_AT || runs == 0 || cost->all;
     cost->run_rows = 0;
-    cost->step_ns = 0;
-    cost->began_ns = wall_ns(costs);
+    cost->began_ns = wall_ns(cost);
 }
 
-static void end_timed(skep__cost *cost, uint64_t runs, uint64_t ns, bool slow)
+/* Of a run that was timed or was slow. */
+static __attribute__((noinline)) void end_seldom(skep__stmt *stmt, uint64_t took_ns, int rc)
 {
-    const skep__costs *costs = cost->entry->costs;
-    bool exact = slow || runs == 0 || costs->opts.profile == SKEP_PROFILE_ALL;
+    skep__cost *cost = &stmt->cost;
+    bool slow = took_ns >= cost->slow_ns;
+    bool exact = slow || get(&cost->runs) == 1 || cost->all;
+    uint64_t ns = cost->timed ? cost->step_ns : took_ns;
     add(exact ? &cost->exact_runs : &cost->sampled_runs, 1);
     add(exact ? &cost->exact_ns : &cost->sampled_ns, ns);
     if (ns > get(&cost->worst_ns))
         atomic_store_explicit(&cost->worst_ns, ns, memory_order_relaxed);
+    if (cost->timed)
+        skep__hist_add(&cost->entry->costs->times, ns);
+    if (slow)
+        skep__cost_slow(stmt, took_ns, rc);
+    cost->timed = false;
+    cost->step_ns = 0;
 }
 
-void skep__cost_end(skep__stmt *stmt, int rc)
+static inline void end(skep__stmt *stmt, int rc)
 {
     skep__cost *cost = &stmt->cost;
     cost->on = false;
     if (!cost->watched)
         return;
-    skep__costs *costs = cost->entry->costs;
-    uint64_t took_ns = wall_ns(costs) - cost->began_ns;
-    bool slow = took_ns >= costs->opts.slow_ns;
-    uint64_t runs = get(&cost->runs);
-    atomic_store_explicit(&cost->runs, runs + 1, memory_order_relaxed);
+    uint64_t took_ns = wall_ns(cost) - cost->began_ns;
+    add(&cost->runs, 1);
     add(&cost->rows, cost->run_rows);
     if (rc < 0)
         add(&cost->failed, 1);
-    if (cost->timed || slow)
-        end_timed(cost, runs, cost->timed ? cost->step_ns : took_ns, slow);
-    if (cost->timed)
-        skep__hist_add(&costs->times, cost->step_ns);
-    if (slow)
-        skep__cost_slow(stmt, took_ns, rc);
-    cost->timed = false;
+    if (cost->timed || took_ns >= cost->slow_ns)
+        end_seldom(stmt, took_ns, rc);
+}
+
+void skep__cost_end(skep__stmt *stmt, int rc)
+{
+    end(stmt, rc);
+}
+
+static __attribute__((noinline)) int step_timed(skep__stmt *stmt)
+{
+    uint64_t before = skep__now_ns();
+    int rc = stmt->conn->driver->step(stmt);
+    stmt->cost.step_ns += skep__now_ns() - before;
+    return rc;
+}
+
+int skep__stmt_step(skep__stmt *stmt)
+{
+    if (!stmt->cost.on)
+        begin(stmt);
+    int rc = stmt->cost.timed ? step_timed(stmt) : stmt->conn->driver->step(stmt);
+    if (rc > 0)
+        stmt->cost.run_rows++;
+    else
+        end(stmt, rc);
+    return rc;
 }
 
 void skep__running_sql(const skep__conn *conn, char *out, size_t size)

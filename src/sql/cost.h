@@ -62,11 +62,20 @@ typedef struct skep__cost_value {
 
 /* Part of each prepared statement. The counters have one writer. */
 struct skep__cost {
+    /* What each run touches stands together. The run that is on: */
+    bool on;
+    bool timed;
+    uint64_t began_ns;
+    uint64_t run_rows;
+    /* Copied from the table, which is further away. */
+    bool watched; /* false with profile OFF: only what runs is told */
+    bool all;
+    bool fine_clock;
+    uint64_t slow_ns;
     skep__cost_entry *entry; /* NULL: there is no table */
-    skep__cost *next;        /* in the entry's list, under the table's mutex */
-    skep__cost **back;
     _Atomic uint64_t runs;
     _Atomic uint64_t rows;
+
     _Atomic uint64_t failed;
     _Atomic uint64_t exact_runs; /* whose time is known because it was slow or all are timed */
     _Atomic uint64_t exact_ns;
@@ -74,13 +83,9 @@ struct skep__cost {
     _Atomic uint64_t sampled_ns;
     _Atomic uint64_t worst_ns;
 
-    /* The run that is on. */
-    bool watched; /* false with profile OFF: only what runs is told */
-    bool on;
-    bool timed;
-    uint64_t began_ns;
-    uint64_t step_ns; /* spent in steps, when it is timed */
-    uint64_t run_rows;
+    skep__cost *next; /* in the entry's list, under the table's mutex */
+    skep__cost **back;
+    uint64_t step_ns; /* of the run: spent in steps, when it is timed */
     size_t values_count;
     skep__cost_value values[SKEP__SQL_SLOW_VALUES];
 };
@@ -88,8 +93,7 @@ struct skep__cost {
 /* A statement was prepared; it is about to be finalized. */
 int skep__cost_attach(struct skep_rows *stmt);
 void skep__cost_detach(struct skep_rows *stmt);
-/* It is about to take its first step, it has ended or is given back. */
-void skep__cost_begin(struct skep_rows *stmt);
+/* A run that is on has ended or is given back. */
 void skep__cost_end(struct skep_rows *stmt, int rc);
 void skep__cost_bound(struct skep_rows *stmt, const skep_value *v, size_t n);
 

@@ -32,7 +32,6 @@ struct skep__cost_entry {
 
 struct skep__costs {
     skep__costs_opts opts;
-    bool fine_clock; /* slow_ns is too short for the coarse clock */
 
     skep__mutex mutex;
     skep__cost_entry *buckets[SKEP__SQL_COST_BUCKETS] SKEP__GUARDED_BY(mutex);

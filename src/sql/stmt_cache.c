@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/time.h"
 #include "sql/sql.h"
 
 static size_t address_bucket(const char *sql)
@@ -163,26 +162,6 @@ int skep__stmt_bind(skep__stmt *stmt, const skep_value *v, size_t n)
     if (stmt->cost.watched)
         skep__cost_bound(stmt, v, n);
     return SKEP_OK;
-}
-
-static int step_timed(skep__stmt *stmt)
-{
-    uint64_t before = skep__now_ns();
-    int rc = stmt->conn->driver->step(stmt);
-    stmt->cost.step_ns += skep__now_ns() - before;
-    return rc;
-}
-
-int skep__stmt_step(skep__stmt *stmt)
-{
-    if (!stmt->cost.on)
-        skep__cost_begin(stmt);
-    int rc = stmt->cost.timed ? step_timed(stmt) : stmt->conn->driver->step(stmt);
-    if (rc > 0)
-        stmt->cost.run_rows++;
-    else
-        skep__cost_end(stmt, rc);
-    return rc;
 }
 
 void skep__stmt_return(skep__stmt *stmt)
