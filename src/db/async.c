@@ -75,7 +75,7 @@ static uint32_t room_grant(skep_db *db) SKEP__REQUIRES(db->async.mutex)
     uint32_t words = 0;
     while (a->first != NULL && a->in_flight + a->first->need <= db->opts.async_max) {
         skep__room_wait *w = a->first;
-        room_leave(a, w);
+        room_leave(&db->async, w);
         a->in_flight += w->need;
         words |= 1u << w->word;
         atomic_store(&w->granted, 1); /* from here on `w` may be gone */
@@ -116,13 +116,13 @@ static int room_wait(skep_db *db, skep__room_wait *w, uint64_t deadline_ns, skep
             continue;
         }
         uint32_t words = 0;
-        skep__mutex_lock(&a->mutex);
+        skep__mutex_lock(&db->async.mutex);
         bool granted = atomic_load(&w->granted) != 0;
         if (!granted) {
-            room_leave(a, w);
+            room_leave(&db->async, w);
             words = room_grant(db); /* those behind may need less */
         }
-        skep__mutex_unlock(&a->mutex);
+        skep__mutex_unlock(&db->async.mutex);
         room_wake(a, words);
         return granted ? SKEP_OK : room_failed(db, cancel);
     }
@@ -152,10 +152,10 @@ int skep__async_room(skep_db *db, size_t n, const skep_call_opts *opts)
 void skep__async_give_room(skep_db *db, size_t n)
 {
     skep__async *a = &db->async;
-    skep__mutex_lock(&a->mutex);
+    skep__mutex_lock(&db->async.mutex);
     a->in_flight -= n;
     uint32_t words = a->first != NULL ? room_grant(db) : 0;
-    skep__mutex_unlock(&a->mutex);
+    skep__mutex_unlock(&db->async.mutex);
     room_wake(a, words);
 }
 

@@ -108,9 +108,9 @@ static int prepare(skep_db *db)
     skep__mutex_unlock(&a->mutex);
     if (enough || atomic_load(&a->reader_count) == most_threads(db))
         return SKEP_OK;
-    skep__mutex_lock(&a->start_mutex);
+    skep__mutex_lock(&db->async.start_mutex);
     int rc = start_locked(db);
-    skep__mutex_unlock(&a->start_mutex);
+    skep__mutex_unlock(&db->async.start_mutex);
     return rc < 0 && atomic_load(&a->reader_count) == 0 ? rc : SKEP_OK;
 }
 

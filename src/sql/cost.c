@@ -90,9 +90,10 @@ static skep__cost_entry *find_locked(skep__costs *costs, uint64_t hash) SKEP__RE
     return entry;
 }
 
-static void link_locked(skep__cost_entry *entry, skep__cost *cost)
-    SKEP__REQUIRES(entry->costs->mutex)
+static void link_locked(skep__costs *costs, skep__cost_entry *entry, skep__cost *cost)
+    SKEP__REQUIRES(costs->mutex)
 {
+    ASSERT(entry->costs == costs);
     cost->entry = entry;
     cost->next = entry->live;
     cost->back = &entry->live;
@@ -107,7 +108,7 @@ static int attach_masked(skep__costs *costs, skep__cost *cost, const char *sql, 
     skep__mutex_lock(&costs->mutex);
     skep__cost_entry *entry = find_locked(costs, hash);
     if (entry != NULL)
-        link_locked(entry, cost);
+        link_locked(costs, entry, cost);
     skep__mutex_unlock(&costs->mutex);
     if (entry != NULL)
         return SKEP_OK;
@@ -125,7 +126,7 @@ static int attach_masked(skep__costs *costs, skep__cost *cost, const char *sql, 
         *bucket_of(costs, hash) = entry;
         costs->texts++;
     }
-    link_locked(entry, cost);
+    link_locked(costs, entry, cost);
     skep__mutex_unlock(&costs->mutex);
     skep__free(made);
     return SKEP_OK;
@@ -285,9 +286,10 @@ void skep__costs_busy(skep__costs *costs)
         atomic_fetch_add_explicit(&costs->busy, 1, memory_order_relaxed);
 }
 
-static void sum_locked(const skep__cost_entry *entry, skep__cost_sum *out)
-    SKEP__REQUIRES(entry->costs->mutex)
+static void sum_locked(skep__costs *costs, const skep__cost_entry *entry, skep__cost_sum *out)
+    SKEP__REQUIRES(costs->mutex)
 {
+    DEBUG_ASSERT(entry->costs == costs);
     *out = entry->past;
     for (const skep__cost *cost = entry->live; cost != NULL; cost = cost->next)
         sum_add(out, cost);
@@ -302,11 +304,11 @@ static uint64_t total_ns(const skep__cost_sum *sum)
     return sum->exact_ns + (uint64_t)(each * (double)(sum->runs - sum->exact_runs));
 }
 
-static void sums_add_locked(skep__cost_entry *entry, skep__costs_sums *out)
-    SKEP__REQUIRES(entry->costs->mutex)
+static void sums_add_locked(skep__costs *costs, const skep__cost_entry *entry,
+                            skep__costs_sums *out) SKEP__REQUIRES(costs->mutex)
 {
     skep__cost_sum sum;
-    sum_locked(entry, &sum);
+    sum_locked(costs, entry, &sum);
     out->runs += sum.runs;
     out->rows += sum.rows;
     out->failed += sum.failed;
@@ -319,8 +321,8 @@ void skep__costs_read(skep__costs *costs, skep__costs_sums *out)
     skep__mutex_lock(&costs->mutex);
     for (size_t i = 0; i < SKEP__SQL_COST_BUCKETS; i++)
         for (skep__cost_entry *e = costs->buckets[i]; e != NULL; e = e->next)
-            sums_add_locked(e, out);
-    sums_add_locked(&costs->other, out);
+            sums_add_locked(costs, e, out);
+    sums_add_locked(costs, &costs->other, out);
     out->texts = costs->texts;
     skep__mutex_unlock(&costs->mutex);
     out->slow = get(&costs->slow_runs);
@@ -339,12 +341,12 @@ static int by_total(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-static void list_add_locked(const skep__cost_entry *entry, listed *all, size_t cap, size_t *count)
-    SKEP__REQUIRES(entry->costs->mutex)
+static void list_add_locked(skep__costs *costs, const skep__cost_entry *entry, listed *all,
+                            size_t cap, size_t *count) SKEP__REQUIRES(costs->mutex)
 {
     if (*count == cap)
         return;
-    sum_locked(entry, &all[*count].sum);
+    sum_locked(costs, entry, &all[*count].sum);
     all[*count].entry = entry;
     *count += all[*count].sum.runs > 0;
 }
@@ -355,8 +357,8 @@ static size_t list_all(skep__costs *costs, listed *all, size_t cap)
     skep__mutex_lock(&costs->mutex);
     for (size_t i = 0; i < SKEP__SQL_COST_BUCKETS; i++)
         for (const skep__cost_entry *e = costs->buckets[i]; e != NULL; e = e->next)
-            list_add_locked(e, all, cap, &count);
-    list_add_locked(&costs->other, all, cap, &count);
+            list_add_locked(costs, e, all, cap, &count);
+    list_add_locked(costs, &costs->other, all, cap, &count);
     skep__mutex_unlock(&costs->mutex);
     return count;
 }
