@@ -11,6 +11,8 @@
  *  flight; beyond that submitting waits to the deadline of the call (db.read_wait if it has none)
  *  and then is SKEP_ELIMIT. A transaction function runs in a thread of the database and keeps the
  *  contract in skep/db.h. `arg`, and what the options point to, must stay until the call is done.
+ *  Submitting inside a transaction function of the same database, or waiting there for a call that
+ *  is not done, is SKEP_EMISUSE.
  *
  *  Threads: a skep_future is shared; free it once, when nobody else uses it.
  */
@@ -37,12 +39,13 @@ typedef struct skep_call {
     int32_t outcome; /**< out: skep_outcome, where rc is negative */
 } skep_call;
 
-/** Submit `n` writes at once and wait for all. SKEP_OK when each succeeded, else the answer of the
- *  first that failed, with its detail; `calls` tells of each. `opts` holds for all of them. They
- *  run in the order given, most of them in the same commit. */
+/** Submit `n` writes (1 to SKEP_BATCH_MAX) at once and wait for all. SKEP_OK when each succeeded,
+ * else the answer of the first that failed, with its detail; `calls` tells of each. `opts` holds
+ * for all of them. They run in the order given, most of them in the same commit. */
 SKEP_API int skep_write_batch(skep_db *db, skep_call *calls, size_t n, const skep_call_opts *opts)
     SKEP_CHECK;
-/** The same without waiting: one future for all. `calls` must stay until it is done. */
+/** The same without waiting: one future for all. `calls` must stay until it is done. A batch larger
+ *  than db.async_max is SKEP_ELIMIT. */
 SKEP_API int skep_write_batch_async(skep_db *db, skep_call *calls, size_t n,
                                     const skep_call_opts *opts, skep_future **out) SKEP_CHECK;
 

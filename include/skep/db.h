@@ -168,9 +168,10 @@ typedef enum skep_priority {
 typedef struct skep_receipt {
     uint32_t size; /**< set by the caller: sizeof(skep_receipt) */
     uint32_t reserved;
-    uint64_t number;     /**< of the commit, counted from 1 since the database was opened */
-    uint64_t generation; /**< of the WAL: its salts */
-    uint64_t frame;      /**< of the WAL: the commit's last */
+    uint64_t number; /**< of the commit, counted from 1 since the database was opened */
+    uint64_t
+        generation; /**< of the WAL: its salts; 0 where there is none of ours (SKEP_DB_FOREIGN) */
+    uint64_t frame; /**< of the WAL: the commit's last; 0 likewise */
 } skep_receipt;
 
 typedef void skep_done_fn(skep_future *future, void *ctx);

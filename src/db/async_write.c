@@ -13,13 +13,13 @@
 static const skep_call_opts none = SKEP_CALL_OPTS_INIT;
 
 /* Between being filled in and queued it is nobody's to give up. */
-static void fill(const skep_future *f, skep__write_call *call, skep_tx_fn *fn, void *arg,
+static void fill(skep_future *f, skep__write_call *call, skep_tx_fn *fn, void *arg,
                  const skep_call_opts *opts)
 {
     skep__write_fill(f->db, call, opts);
     call->fn = fn;
     call->arg = arg;
-    call->future = (skep_future *)(uintptr_t)f;
+    call->future = f;
     atomic_store(&call->req.state, SKEP__REQ_TAKEN);
     call->req.next = NULL;
 }

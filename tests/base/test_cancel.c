@@ -72,10 +72,64 @@ TEST(a_cancel_without_a_place_to_put_it_is_misuse)
     assert_fails(skep_cancel_new(NULL), SKEP_EMISUSE);
 }
 
+TEST(a_fired_parent_counts_and_wakes_who_sleeps_on_its_child)
+{
+    skep_cancel *parent = NULL;
+    skep_cancel child;
+    skep__word word = 0;
+    assert_ok(skep_cancel_new(&parent));
+    assert_ok(skep__cancel_init(&child, parent));
+    sleeper s = {.cancel = &child, .word = &word};
+    assert_ok(skep__thread_start(&s.thread, "sleeper", sleep_until_fired, &s));
+    skep_cancel_fire(parent);
+    skep__thread_join(&s.thread);
+    ck_assert(skep__cancel_fired(&child));
+    skep__cancel_dispose(&child);
+    /* Not the reverse. */
+    skep_cancel_free(parent);
+    assert_ok(skep_cancel_new(&parent));
+    assert_ok(skep__cancel_init(&child, parent));
+    skep_cancel_fire(&child);
+    ck_assert(!skep__cancel_fired(parent));
+    skep__cancel_dispose(&child);
+    skep_cancel_free(parent);
+}
+
+typedef struct watcher {
+    skep__watcher base;
+    int told;
+} watcher;
+
+static void told(skep__watcher *base)
+{
+    ((watcher *)(void *)base)->told++;
+}
+
+TEST(a_watcher_is_told_until_it_leaves)
+{
+    skep_cancel *cancel = NULL;
+    watcher w[3] = {{.base.fired = told}, {.base.fired = told}, {.base.fired = told}};
+    assert_ok(skep_cancel_new(&cancel));
+    for (int i = 0; i < 3; i++)
+        ck_assert(!skep__cancel_watch(cancel, &w[i].base));
+    skep__cancel_unwatch(cancel, &w[1].base);
+    skep__cancel_unwatch(cancel, &w[1].base); /* it had left */
+    skep_cancel_fire(cancel);
+    ck_assert_int_eq(w[0].told, 1);
+    ck_assert_int_eq(w[1].told, 0);
+    ck_assert_int_eq(w[2].told, 1);
+    ck_assert(skep__cancel_watch(cancel, &w[1].base)); /* too late to be told */
+    for (int i = 0; i < 3; i++)
+        skep__cancel_unwatch(cancel, &w[i].base);
+    skep_cancel_free(cancel);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_fired_cancel_stays_fired_and_wakes_all_its_sleepers),
     HARNESS_TEST(a_wait_with_a_cancel_ends_at_its_deadline_too),
     HARNESS_TEST(no_cancel_is_never_fired),
     HARNESS_TEST(a_cancel_without_a_place_to_put_it_is_misuse),
+    HARNESS_TEST(a_fired_parent_counts_and_wakes_who_sleeps_on_its_child),
+    HARNESS_TEST(a_watcher_is_told_until_it_leaves),
 };
 const harness_suite cancel_suite = HARNESS_SUITE("cancel", tests);

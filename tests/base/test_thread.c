@@ -221,6 +221,42 @@ TEST(a_point_calls_the_hook_that_is_set)
     ck_assert_int_eq(hits, 1);
 }
 
+typedef struct ender {
+    skep__thread thread;
+    skep__word started;
+    skep__word ended;
+} ender;
+
+static void raise_word(skep__word *word)
+{
+    atomic_store(word, 1);
+    skep__word_wake(word, 1);
+}
+
+static void await_word(skep__word *word)
+{
+    while (atomic_load(word) == 0)
+        (void)skep__word_wait(word, 0, 0);
+}
+
+static void end_itself(void *arg)
+{
+    ender *e = arg;
+    await_word(&e->started);
+    skep__thread_release(&e->thread);
+    raise_word(&e->ended);
+}
+
+TEST(a_thread_that_ends_itself_is_not_waited_for)
+{
+    static ender e;                  /* its word is touched once more after it is raised */
+    skep__thread_release(&e.thread); /* never started */
+    assert_ok(skep__thread_start(&e.thread, "ender", end_itself, &e));
+    raise_word(&e.started);
+    await_word(&e.ended);
+    ck_assert(!e.thread.started);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_mutex_keeps_others_out_and_a_condition_wakes),
     HARNESS_TEST(a_timed_wait_ends_at_its_deadline),
@@ -231,6 +267,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_word_gives_up_at_its_deadline),
     HARNESS_TEST(a_thread_has_its_name_cut_to_fit_and_takes_no_signals),
     HARNESS_TEST(no_more_threads_is_a_limit),
+    HARNESS_TEST(a_thread_that_ends_itself_is_not_waited_for),
     HARNESS_TEST(a_point_calls_the_hook_that_is_set),
 };
 const harness_suite thread_suite = HARNESS_SUITE("thread", tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -535,6 +536,28 @@ TEST(no_page_for_the_home_of_a_thing_is_no_memory)
     skep__home_dispose(&home);
 }
 
+static bool readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+TEST(a_signal_is_readable_once_it_was_raised)
+{
+    int fd = -1;
+    assert_ok(skep__os_signal_new(&fd));
+    ck_assert(!readable(fd));
+    skep__os_signal_raise(fd);
+    ck_assert(readable(fd));
+    skep__os_signal_close(fd);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    sys_install_os();
+    sys_fault fault = {.calls = SYS_OPEN, .how = SYS_FAIL, .err = EMFILE, .nth = 1};
+    sys_arm(&fault);
+    assert_fails(skep__os_signal_new(&fd), SKEP_ELIMIT);
+    (void)sys_disarm(NULL);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_child_process_is_not_where_a_thing_was_made),
     HARNESS_TEST(no_page_for_the_home_of_a_thing_is_no_memory),
@@ -564,6 +587,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(what_is_no_plain_file_is_no_lock),
     HARNESS_TEST(a_lock_on_a_file_that_was_removed_does_not_count),
     HARNESS_TEST(every_system_call_of_locking_can_fail),
+    HARNESS_TEST(a_signal_is_readable_once_it_was_raised),
 };
 
 int main(int argc, char **argv)
