@@ -358,6 +358,8 @@ int skep__db_check_database(const char *path);
  * is, if that may be written (seal.c). */
 int skep__db_begin_seal(skep_db *db);
 int skep__db_settle_seal(skep_db *db, const skep__conn *conn);
+/* The failure of an open: say so if a change of the key was interrupted. */
+int skep__db_explain_seal(const skep_db *db, int rc);
 void skep__db_free_key(skep_key **key); /* for SKEP__CLEANUP */
 /* Name of the recorded cipher, or NULL. */
 const char *skep__db_sealed_with(const skep_db *db);

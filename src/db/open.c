@@ -107,7 +107,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
     if (rc >= 0)
         rc = init_limits(db, opts);
     if (rc < 0)
-        return skep__db_explain_file(db, rc);
+        return skep__db_explain_seal(db, skep__db_explain_file(db, rc));
     SKEP__TRY(
         skep__db_settle_seal(db, db->writer != NULL ? db->writer : db->readers.slots[0].conn));
     SKEP__TRY(skep__db_note_file(db));

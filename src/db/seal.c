@@ -13,7 +13,7 @@
 #include "os/os.h"
 
 enum { STATE_SEALED = 1, STATE_REKEYING = 2 };
-#define MAGIC "SKEPSEAL"
+static const uint8_t magic[8] = {'S', 'K', 'E', 'P', 'S', 'E', 'A', 'L'};
 #define STRETCHING 1 /* how passphrases become keys: src/crypto */
 
 /* Where the fields lie. */
@@ -33,7 +33,7 @@ enum {
 void skep__seal_encode(const skep__seal *seal, uint8_t out[SKEP__SEAL_BYTES])
 {
     memset(out, 0, SKEP__SEAL_BYTES);
-    memcpy(out, MAGIC, 8);
+    memcpy(out, magic, sizeof(magic));
     skep__put_le32(out + AT_VERSION, SKEP__SEAL_VERSION);
     out[AT_STATE] = seal->rekeying ? STATE_REKEYING : STATE_SEALED;
     out[AT_CIPHER] = (uint8_t)seal->cipher;
@@ -67,7 +67,7 @@ int skep__seal_decode(const void *data, size_t len, skep__seal *out)
 {
     const uint8_t *at = data;
     memset(out, 0, sizeof(*out));
-    out->strange = len < AT_STATE || memcmp(at, MAGIC, 8) != 0;
+    out->strange = len < AT_STATE || memcmp(at, magic, sizeof(magic)) != 0;
     if (out->strange)
         return SKEP__FAIL(SKEP_ECORRUPT, "not a file of skep's");
     uint32_t version = skep__get_le32(at + AT_VERSION);
@@ -176,6 +176,20 @@ const char *skep__db_sealed_with(const skep_db *db)
 {
     const skep__seal *seal = &db->seal;
     return seal->there ? skep_cipher_name(seal->cipher != 0 ? seal->cipher : seal->to) : NULL;
+}
+
+int skep__db_explain_seal(const skep_db *db, int rc)
+{
+    skep_err err;
+    if (rc != SKEP_EAUTH || !db->seal.rekeying)
+        return rc;
+    skep__err_save(&err);
+    rc = SKEP__FAIL(SKEP_EAUTH,
+                    "%s; a change of its key was interrupted, and skep_db_seal() tells whether the "
+                    "old or the new key counts",
+                    err.text);
+    skep__err_engine(err.engine_code);
+    return rc;
 }
 
 /* What stands in the record may be left alone where it cannot be written; the file opens without

@@ -160,6 +160,28 @@ TEST(a_change_while_others_have_the_file_open_is_busy)
     skep_key_free(b);
 }
 
+/* Killed when the change had begun: it opens with the old key, says so, and opening ends it. */
+TEST(an_interrupted_change_is_told_and_ended_by_opening)
+{
+    skep_db *db = NULL;
+    skep_key *a = key_of("first");
+    skep_key *b = key_of("second");
+    make(a, SKEP_CIPHER_AEGIS);
+    skep__seal seal = {.rekeying = true, .cipher = SKEP_CIPHER_AEGIS, .to = SKEP_CIPHER_CHACHA20};
+    memcpy(seal.old_salt, harness_read_file(harness_path("t.db"), NULL), SKEP__SALT_BYTES);
+    assert_ok(skep__seal_store(harness_path("t.db"), &seal));
+    ck_assert_int_eq(seal_now().state, SKEP_SEAL_REKEY_OLD);
+    assert_fails(open_keyed(b, 0, 0, &db), SKEP_EAUTH);
+    ck_assert(strstr(skep_last_error()->text, "was interrupted") != NULL);
+    assert_opens(a, 20);
+    ck_assert_int_eq(seal_now().state, SKEP_SEAL_ENCRYPTED);
+    seal.old_salt[0] ^= 1;
+    assert_ok(skep__seal_store(harness_path("t.db"), &seal));
+    ck_assert_int_eq(seal_now().state, SKEP_SEAL_REKEY_NEW);
+    skep_key_free(a);
+    skep_key_free(b);
+}
+
 typedef struct told {
     unsigned calls;
     uint64_t done;
@@ -298,6 +320,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_change_that_is_done_already_is_done),
     HARNESS_TEST(a_change_with_a_wrong_key_changes_nothing),
     HARNESS_TEST(a_change_while_others_have_the_file_open_is_busy),
+    HARNESS_TEST(an_interrupted_change_is_told_and_ended_by_opening),
     HARNESS_TEST(options_of_a_change_are_checked_and_progress_is_told),
     HARNESS_TEST(a_change_keeps_the_journal_mode),
     HARNESS_TEST(F07_nothing_of_the_plain_text_reaches_the_disk),
