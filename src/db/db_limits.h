@@ -30,6 +30,7 @@
 #define SKEP__DB_TICK_NS SKEP__NS_PER_S
 #define SKEP__DB_FIRST_TICK_NS (10 * SKEP__NS_PER_MS)
 #define SKEP__DB_TICK_LATE_NS (30 * SKEP__NS_PER_S)
+#define SKEP__DB_RETRY_NS (600 * SKEP__NS_PER_S) /* until long work that failed is tried again */
 /* Statistics before a database closes take so long at most. */
 #define SKEP__DB_LAST_OPTIMIZE_MS 200
 /* Free pages that are given back: when there are more than these, and more than this share. */

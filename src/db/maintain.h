@@ -71,6 +71,7 @@ typedef struct skep__maintain {
     skep__thread worker;
     _Atomic uint32_t working;
     _Atomic uint32_t wanted; /* jobs, a bit each */
+    _Atomic uint32_t failed; /* likewise: to be tried again soon */
     uint64_t due_ns[SKEP__JOBS];
     _Atomic int64_t done_us[SKEP__JOBS]; /* UTC, when it last came to its end */
     _Atomic uint32_t checks;             /* that run */

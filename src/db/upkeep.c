@@ -181,7 +181,9 @@ static void worker_main(void *arg)
         int rc = jobs[i].run(db);
         if (rc >= 0)
             atomic_store(&m->done_us[i], skep_now_us());
-        else if (atomic_load(&m->stop) == 0)
+        else
+            atomic_fetch_or(&m->failed, 1u << i);
+        if (rc < 0 && atomic_load(&m->stop) == 0)
             SKEP__EVENT(SKEP_WARNING, "db.upkeep_failed", {"path", skep_text(db->path)},
                         {"cause", skep_text(skep_last_error()->text)});
     }
@@ -205,12 +207,21 @@ static uint32_t due(skep_db *db, uint64_t now_ns)
     return wanted;
 }
 
+static void retry_failed(skep__maintain *m, uint64_t now_ns)
+{
+    uint32_t failed = atomic_exchange(&m->failed, 0);
+    for (int i = 0; i < SKEP__JOBS; i++)
+        if ((failed & (1u << i)) != 0 && m->due_ns[i] > now_ns + SKEP__DB_RETRY_NS)
+            m->due_ns[i] = now_ns + SKEP__DB_RETRY_NS;
+}
+
 void skep__upkeep_step(skep_db *db, uint64_t now_ns)
 {
     skep__maintain *m = &db->maintain;
     if (atomic_load(&m->working) != 0)
         return;
     skep__thread_join(&m->worker);
+    retry_failed(m, now_ns);
     uint32_t wanted = due(db, now_ns);
     if (wanted == 0)
         return;

@@ -204,7 +204,10 @@ TEST(a_scheduled_check_that_cannot_run_is_a_reason)
     ck_assert_ptr_nonnull(reason);
     ck_assert_int_eq(reason->state, SKEP_DEGRADED);
     ck_assert_int_eq(reason->code, SKEP_ELIMIT);
-    db_tick(db, (uint64_t)50 * HOUR);
+    db_tick(db, (uint64_t)25 * HOUR + 1); /* here the failure is seen */
+    db_tick(db, (uint64_t)25 * HOUR + 500);
+    ck_assert_ptr_nonnull(db_reason(db, 0, "check"));
+    db_tick(db, (uint64_t)25 * HOUR + 700); /* tried again, long before its turn */
     ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
     db_close_parked(db);
 }
