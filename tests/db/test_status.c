@@ -98,10 +98,14 @@ TEST(it_is_written_anew_only_when_something_changed)
     struct stat second;
     const char *path = harness_path("t.db-skep-status");
     tick(db);
-    tick(db); /* what the first tick did itself may be news */
-    ck_assert_int_eq(stat(path, &first), 0);
-    tick(db);
     ck_assert_int_eq(stat(path, &second), 0);
+    /* What a tick does itself, or starts, may be news for the next; but that comes to an end. */
+    int ticks = 0;
+    do {
+        first = second;
+        tick(db);
+        ck_assert_int_eq(stat(path, &second), 0);
+    } while (first.st_ino != second.st_ino && ++ticks < 100);
     ck_assert_uint_eq(first.st_ino, second.st_ino);
     ck_assert_int_eq(db_number(db, "SELECT 1"), 1);
     /* The new file is made while the old one is still there, so it has another number. */
