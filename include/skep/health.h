@@ -79,7 +79,10 @@ typedef struct skep_check_opts {
 #ifdef __cplusplus
 #define SKEP_CHECK_OPTS_INIT skep__opts_init<skep_check_opts>()
 #else
-#define SKEP_CHECK_OPTS_INIT {.size = (uint32_t)sizeof(skep_check_opts)}
+#define SKEP_CHECK_OPTS_INIT                                                                       \
+    {                                                                                              \
+        .size = (uint32_t)sizeof(skep_check_opts)                                                  \
+    }
 #endif
 
 /** Check the file on a snapshot, over a connection of its own: neither readers nor writers wait.

@@ -21,21 +21,21 @@ extern "C" {
 typedef enum skep_conn_role {
     SKEP_CONN_WRITER = 0,
     SKEP_CONN_READER = 1,
-    SKEP_CONN_LEASE = 2,   /**< a reader that a lease holds */
-    SKEP_CONN_SERVICE = 3  /**< checkpoints and checks */
+    SKEP_CONN_LEASE = 2,  /**< a reader that a lease holds */
+    SKEP_CONN_SERVICE = 3 /**< checkpoints and checks */
 } skep_conn_role;
 
 typedef struct skep_db_connection {
-    uint32_t size;         /**< set by the caller */
-    int32_t role;          /**< skep_conn_role */
-    uint32_t in_use;       /**< 1: a call or a lease has it */
-    uint32_t pins_wal;     /**< 1: its snapshot keeps the WAL from starting anew */
-    int64_t created_us;    /**< UTC */
-    int64_t last_used_us;  /**< UTC, when its last use began; 0: never */
-    uint64_t transactions; /**< that it has run */
-    int64_t held_ms;       /**< for how long it has been in use; 0 when idle */
-    uint64_t thread;       /**< Linux thread id of who uses it; 0 when idle */
-    char sql[SKEP_INSPECT_SQL_MAX]; /**< the statement that runs or ran last, literals masked */
+    uint32_t size;                  /**< set by the caller */
+    int32_t role;                   /**< skep_conn_role */
+    uint32_t in_use;                /**< 1: a call or a lease has it */
+    uint32_t pins_wal;              /**< 1: its snapshot keeps the WAL from starting anew */
+    int64_t created_us;             /**< UTC */
+    int64_t last_used_us;           /**< UTC, when its last use began; 0: never */
+    uint64_t transactions;          /**< that it has run */
+    int64_t held_ms;                /**< for how long it has been in use; 0 when idle */
+    uint64_t thread;                /**< Linux thread id of who uses it; 0 when idle */
+    char sql[SKEP_INSPECT_SQL_MAX]; /**< what runs or ran last, literals masked */
 } skep_db_connection;
 
 SKEP_API int skep_db_connections(skep_db *db, skep_db_connection *list, size_t *n) SKEP_CHECK;
@@ -52,7 +52,8 @@ typedef struct skep_db_statement {
     char sql[SKEP_INSPECT_SQL_MAX]; /**< literals masked */
 } skep_db_statement;
 
-/** The most expensive first. Texts beyond SKEP_DB_STATEMENTS_MAX are counted together, as "(other)". */
+/** The most expensive first. Texts beyond SKEP_DB_STATEMENTS_MAX are counted together: "(other)".
+ */
 #define SKEP_DB_STATEMENTS_MAX 1000
 SKEP_API int skep_db_statements(skep_db *db, skep_db_statement *list, size_t *n) SKEP_CHECK;
 
@@ -64,10 +65,10 @@ typedef struct skep_db_slow {
     int64_t at_us;    /**< UTC, when it ended */
     uint64_t took_ns;
     uint64_t rows;
-    uint64_t thread;  /**< Linux thread id */
-    int32_t rc;       /**< 0, or the code of its failure */
+    uint64_t thread; /**< Linux thread id */
+    int32_t rc;      /**< 0, or the code of its failure */
     uint32_t values_count;
-    char values[128]; /**< types and sizes of what was bound, never the values: "int,text(12),null" */
+    char values[128]; /**< what was bound, by type and size only: "int,text(12),null" */
     char sql[SKEP_INSPECT_SQL_MAX]; /**< literals masked */
 } skep_db_slow;
 

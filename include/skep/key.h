@@ -17,8 +17,8 @@ extern "C" {
 
 typedef struct skep_key skep_key;
 
-#define SKEP_KEY_BYTES 32       /**< of a raw key */
-#define SKEP_KEY_TEXT_MAX 1024  /**< bytes of a passphrase or a key file */
+#define SKEP_KEY_BYTES 32      /**< of a raw key */
+#define SKEP_KEY_TEXT_MAX 1024 /**< bytes of a passphrase or a key file */
 
 /** Each makes a key that the caller frees. What is given is copied; wipe your own copy.
  *  A raw key is SKEP_KEY_BYTES bytes; a passphrase is stretched (Argon2id) before it is used. */
@@ -63,9 +63,9 @@ typedef enum skep_seal_state {
 } skep_seal_state;
 
 typedef struct skep_seal {
-    uint32_t size;   /**< set by the caller */
-    int32_t state;   /**< skep_seal_state */
-    int32_t cipher;  /**< skep_cipher; SKEP_CIPHER_DEFAULT: not known, or plain */
+    uint32_t size;     /**< set by the caller */
+    int32_t state;     /**< skep_seal_state */
+    int32_t cipher;    /**< skep_cipher; SKEP_CIPHER_DEFAULT: not known, or plain */
     uint32_t recorded; /**< 1: there is an X-skep beside the file */
 } skep_seal;
 
@@ -74,11 +74,11 @@ SKEP_API int skep_db_seal(const char *path, skep_seal *out) SKEP_CHECK;
 
 /** Zero means the default for each field. */
 typedef struct skep_rekey_opts {
-    uint32_t size;         /**< sizeof(skep_rekey_opts); SKEP_REKEY_OPTS_INIT sets it */
-    int32_t cipher;        /**< skep_cipher of the result; the present one */
-    const skep_key *key;   /**< the present key; NULL: the file is plain */
-    const skep_key *to;    /**< the new key; NULL: decrypt */
-    int64_t timeout_ms;    /**< wait so long for others to close the file; 5000 */
+    uint32_t size;       /**< sizeof(skep_rekey_opts); SKEP_REKEY_OPTS_INIT sets it */
+    int32_t cipher;      /**< skep_cipher of the result; the present one */
+    const skep_key *key; /**< the present key; NULL: the file is plain */
+    const skep_key *to;  /**< the new key; NULL: decrypt */
+    int64_t timeout_ms;  /**< wait so long for others to close the file; 5000 */
     /** Called now and then with the pages done and all there are; may be NULL. */
     void (*progress)(uint64_t done, uint64_t total, void *ctx);
     void *ctx;
@@ -87,7 +87,10 @@ typedef struct skep_rekey_opts {
 #ifdef __cplusplus
 #define SKEP_REKEY_OPTS_INIT skep__opts_init<skep_rekey_opts>()
 #else
-#define SKEP_REKEY_OPTS_INIT {.size = (uint32_t)sizeof(skep_rekey_opts)}
+#define SKEP_REKEY_OPTS_INIT                                                                       \
+    {                                                                                              \
+        .size = (uint32_t)sizeof(skep_rekey_opts)                                                  \
+    }
 #endif
 
 /** Encrypt, re-encrypt or decrypt the database at `path`, which nobody may have open: SKEP_EBUSY

@@ -35,7 +35,10 @@ typedef struct skep_lease_opts {
 #ifdef __cplusplus
 #define SKEP_LEASE_OPTS_INIT skep__opts_init<skep_lease_opts>()
 #else
-#define SKEP_LEASE_OPTS_INIT {.size = (uint32_t)sizeof(skep_lease_opts)}
+#define SKEP_LEASE_OPTS_INIT                                                                       \
+    {                                                                                              \
+        .size = (uint32_t)sizeof(skep_lease_opts)                                                  \
+    }
 #endif
 
 /** Take a reading connection and a snapshot. The caller owns `*out`. */

@@ -38,7 +38,10 @@ typedef struct skep_maintain_opts {
 #ifdef __cplusplus
 #define SKEP_MAINTAIN_OPTS_INIT skep__opts_init<skep_maintain_opts>()
 #else
-#define SKEP_MAINTAIN_OPTS_INIT {.size = (uint32_t)sizeof(skep_maintain_opts)}
+#define SKEP_MAINTAIN_OPTS_INIT                                                                    \
+    {                                                                                              \
+        .size = (uint32_t)sizeof(skep_maintain_opts)                                               \
+    }
 #endif
 
 typedef struct skep_maintain_result {

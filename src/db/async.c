@@ -326,7 +326,7 @@ static void run_callbacks(skep_db *db)
         next = f->next_done;
         if (f->rc < 0) {
             (void)skep__err_install(f->err);
-            skep__note_call(db, f->rc);
+            skep__note_call(db);
         }
         if (f->done != NULL)
             f->done(f, f->done_ctx);

@@ -225,7 +225,8 @@ int skep_write_batch(skep_db *db, skep_call *calls, size_t n, const skep_call_op
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
     SKEP__TRY(skep__db_enter(db));
     int rc = batch(db, calls, n, opts != NULL ? opts : &none);
-    skep__note_call(db, rc);
+    if (rc < 0)
+        skep__note_call(db);
     skep__db_leave(db);
     return rc;
 }

@@ -75,12 +75,10 @@ static void tell_failed(skep_db *db, const skep_err *err)
                 {"dropped", skep_int((int64_t)dropped)});
 }
 
-void skep__note_call(skep_db *db, int rc)
+void skep__note_call(skep_db *db)
 {
     skep__maintain *m = &db->maintain;
     const skep_err *err = skep_last_error();
-    if (rc >= 0)
-        return;
     if (for_the_sake_of_the_database(err)) {
         atomic_fetch_add_explicit(&m->errors, 1, memory_order_relaxed);
         skep__mutex_lock(&m->mutex);

@@ -338,7 +338,7 @@ int skep_lease_read_with(skep_lease *lease, skep_tx_fn *fn, void *arg, const ske
     SKEP__TRY(lease_take(lease, SKEP__HOLD_LEASE_READ, false));
     int rc = lease_run(lease, fn, arg, opts);
     if (rc < 0) {
-        skep__note_call(lease->db, rc);
+        skep__note_call(lease->db);
         atomic_fetch_add_explicit(&lease->db->reads_failed, 1, memory_order_relaxed);
     }
     return rc;

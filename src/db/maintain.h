@@ -78,7 +78,7 @@ typedef struct skep__maintain {
     _Atomic uint32_t check_cut;          /* they give up their snapshots */
 
     _Atomic uint64_t errors;
-    _Atomic uint64_t findings; /* of all checks */
+    _Atomic uint64_t findings;      /* of all checks */
     skep__event_limit failed_limit; /* of db.call_failed */
     uint32_t corrupt_told;
 
@@ -147,7 +147,7 @@ int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel);
 /* Something went well (rc >= 0) or, with this thread's error detail, badly. */
 void skep__noted(skep_db *db, skep__note what, int rc);
 /* A call of the application failed with this thread's error detail, which stays as it is. */
-void skep__note_call(skep_db *db, int rc);
+void skep__note_call(skep_db *db);
 /* Damage was met: this thread's error detail says it. */
 void skep__note_corrupt(skep_db *db);
 void skep__corrupt_step(skep_db *db, uint64_t now_ns);

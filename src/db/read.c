@@ -102,9 +102,10 @@ int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts 
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
     SKEP__TRY(skep__db_enter(db));
     int rc = skep__read_inside(db, fn, arg, opts != NULL ? opts : &none);
-    skep__note_call(db, rc);
-    if (rc < 0)
+    if (rc < 0) {
+        skep__note_call(db);
         atomic_fetch_add_explicit(&db->reads_failed, 1, memory_order_relaxed);
+    }
     skep__db_leave(db);
     return rc;
 }

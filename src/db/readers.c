@@ -265,7 +265,6 @@ int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadl
                          uint32_t *out)
 {
     skep__readers *r = &db->readers;
-    skep__limit limit = {.deadline_ns = deadline_ns, .cancel = opts->cancel, .abort = &db->abort};
     uint32_t slot = atomic_load(&r->waiting) == 0 ? slot_find(r) : SKEP__NO_SLOT;
     if (slot == SKEP__NO_SLOT) {
         if (deadline_ns == 0)
@@ -273,6 +272,8 @@ int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadl
         SKEP__TRY(slot_wait(db, deadline_ns, opts->cancel, &slot));
     }
     if (r->slots[slot].conn == NULL) {
+        skep__limit limit = {
+            .deadline_ns = deadline_ns, .cancel = opts->cancel, .abort = &db->abort};
         int rc = skep__reader_connect(db, &r->slots[slot], &limit);
         if (rc < 0) {
             slot_give(r, slot);
@@ -289,7 +290,11 @@ void skep__reader_release(skep_db *db, uint32_t slot, uint32_t codes)
     skep__reader *reader = &db->readers.slots[slot];
     bool fit = !skep__codes_dirty(codes) &&
                atomic_load_explicit(&reader->retire, memory_order_relaxed) == 0;
-    if (reader->conn != NULL && !(fit && reader->conn->driver->quiet(reader->conn))) {
+    /* A call that saw no failure has closed what it ran: then the cheaper question is enough. */
+    if (fit && reader->conn != NULL)
+        fit = codes == 0 ? !reader->conn->driver->in_tx(reader->conn)
+                         : reader->conn->driver->quiet(reader->conn);
+    if (reader->conn != NULL && !fit) {
         skep__reader_disconnect(db, reader);
         atomic_fetch_add_explicit(&db->readers.replaced, 1, memory_order_relaxed);
     }

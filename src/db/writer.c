@@ -391,9 +391,10 @@ int skep_write_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
     SKEP__TRY(skep__db_enter(db));
     int rc = write_counted(db, fn, arg, opts != NULL ? opts : &none);
-    if (rc < 0)
+    if (rc < 0) {
         atomic_fetch_add_explicit(&db->writes_failed, 1, memory_order_relaxed);
-    skep__note_call(db, rc);
+        skep__note_call(db);
+    }
     skep__db_leave(db);
     return rc;
 }

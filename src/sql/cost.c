@@ -195,12 +195,12 @@ void skep__cost_bound(skep__stmt *stmt, const skep_value *v, size_t n)
     }
 }
 
-static inline uint64_t wall_ns(const skep__cost *cost)
+static uint64_t wall_ns(const skep__cost *cost)
 {
     return cost->fine_clock ? skep__now_ns() : skep__coarse_ns();
 }
 
-static inline void begin(skep__stmt *stmt)
+static void begin(skep__stmt *stmt)
 {
     skep__cost *cost = &stmt->cost;
     cost->on = true;
@@ -232,7 +232,7 @@ static __attribute__((noinline)) void end_seldom(skep__stmt *stmt, uint64_t took
     cost->step_ns = 0;
 }
 
-static inline void end(skep__stmt *stmt, int rc)
+static void end(skep__stmt *stmt, int rc)
 {
     skep__cost *cost = &stmt->cost;
     cost->on = false;

@@ -39,7 +39,8 @@ static int leave_wal(sqlite_conn *conn)
         if (rc < 0 && rc != SKEP_EBUSY)
             return rc;
         if (skep__sqlite_on_busy(conn, times) == 0)
-            return SKEP__FAIL(SKEP_EBUSY, "somebody else has the file open");
+            return SKEP__FAIL(SKEP_EBUSY, "somebody else has %s open",
+                              sqlite3_db_filename(conn->handle, "main"));
     }
 }
 
