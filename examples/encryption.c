@@ -10,7 +10,7 @@
 
 static int failed(void)
 {
-    fprintf(stderr, "%s\n", skep_last_error()->text);
+    (void)fprintf(stderr, "%s\n", skep_last_error()->text);
     return 1;
 }
 

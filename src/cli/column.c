@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/text.h"
+
 #define EXACT_INT (INT64_C(1) << 53) /* a double holds all integers up to here */
 #define REAL_DIGITS 17               /* more than these no double gives back */
 
@@ -23,11 +25,9 @@ bool cli_fields_add(cli_fields *columns, const char *name, size_t len)
     }
     cli_column *column = &columns->list[columns->count];
     memset(column, 0, sizeof(*column));
-    column->name = malloc(len + 1);
+    column->name = cli_copy(name, len);
     if (column->name == NULL)
         return false;
-    memcpy(column->name, name, len);
-    column->name[len] = '\0';
     column->name_len = len;
     columns->count++;
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "cli/json.h"
@@ -15,6 +16,21 @@ static uint64_t room_beside(const char *path)
     if (statvfs(path, &room) != 0)
         return 0;
     return (uint64_t)room.f_bavail * (uint64_t)room.f_frsize;
+}
+
+/* File and -wal as they are now that this program has closed them: a WAL that nobody else uses has
+ * gone. Where that cannot be told, what the library found. */
+static uint64_t bytes_now(const char *path, uint64_t found)
+{
+    struct stat file;
+    struct stat wal;
+    cli_buf name CLI_CLEANUP(cli_buf_dispose) = {0};
+    cli_buf_puts(&name, path);
+    cli_buf_puts(&name, "-wal");
+    if (name.failed || stat(path, &file) != 0)
+        return found;
+    uint64_t beside = stat(name.data, &wal) == 0 ? (uint64_t)wal.st_size : 0;
+    return (uint64_t)file.st_size + beside;
 }
 
 /* Before it begins, since it can take long and may not fit. */
@@ -73,5 +89,6 @@ cli_exit cli_db_optimize(const cli_call *call)
     int rc = skep_db_optimize(db, &opts, &result);
     cli_steps_end(&steps);
     status = cli_close(call, db, rc < 0 ? cli_fail(call->ui) : CLI_DONE);
+    result.bytes_after = bytes_now(call->args[0], result.bytes_after);
     return status == CLI_DONE ? tell(call, &opts, &result) : status;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cli/stop.h"
+#include "cli/text.h"
 
 /* ---- records into values ---- */
 
@@ -88,10 +89,10 @@ static bool json_row(cli_feed *feed, skep_value *row, char **side, cli_bad *bad)
 
 static bool batch_grow(cli_batch *batch, size_t cap)
 {
-    char *raw = realloc(batch->raw, cap);
+    char *raw = cli_resize(batch->raw, cap);
     if (raw != NULL)
         batch->raw = raw;
-    char *side = raw != NULL ? realloc(batch->side, cap) : NULL;
+    char *side = raw != NULL ? cli_resize(batch->side, cap) : NULL;
     if (side == NULL)
         return false;
     batch->side = side;
@@ -104,14 +105,14 @@ static int batch_begin(cli_feed *feed, cli_batch *batch)
     size_t columns = feed->shape->columns->count;
     size_t values = columns > CLI_BATCH_VALUES ? columns : CLI_BATCH_VALUES;
     if (batch->values_cap < values) {
-        skep_value *grown = realloc(batch->values, values * sizeof(*grown));
+        skep_value *grown = cli_resize(batch->values, values * sizeof(*grown));
         if (grown == NULL)
             return ENOMEM;
         batch->values = grown;
         batch->values_cap = values;
     }
     if (batch->spans == NULL)
-        batch->spans = malloc(CLI_BATCH_ROWS * sizeof(*batch->spans));
+        batch->spans = cli_resize(NULL, CLI_BATCH_ROWS * sizeof(*batch->spans));
     size_t cap = feed->tail_len > CLI_BATCH_BYTES ? feed->tail_len : CLI_BATCH_BYTES;
     if (batch->spans == NULL || (batch->raw_cap < cap && !batch_grow(batch, cap)))
         return ENOMEM;
@@ -145,7 +146,7 @@ static int batch_end(cli_feed *feed, const cli_batch *batch)
 {
     size_t left = batch->raw_len - batch->used;
     if (left > feed->tail_cap) {
-        char *grown = realloc(feed->tail, left);
+        char *grown = cli_resize(feed->tail, left);
         if (grown == NULL)
             return ENOMEM;
         feed->tail = grown;
@@ -398,7 +399,7 @@ int cli_feed_init(cli_feed *feed, cli_source *source, const cli_shape *shape)
     feed->source = source;
     feed->shape = shape;
     feed->take = take_record;
-    feed->record = malloc(sizeof(*feed->record));
+    feed->record = cli_resize(NULL, sizeof(*feed->record));
     if (feed->record == NULL)
         return ENOMEM;
     (void)pthread_cond_init(&feed->changed, NULL);

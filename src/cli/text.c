@@ -56,6 +56,22 @@ void cli_buf_dispose(cli_buf *buf)
     memset(buf, 0, sizeof(*buf));
 }
 
+void *cli_resize(void *old, size_t bytes)
+{
+    return realloc(old, bytes);
+}
+
+char *cli_copy(const void *data, size_t len)
+{
+    char *copy = malloc(len + 1);
+    if (copy == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, data, len);
+    copy[len] = '\0';
+    return copy;
+}
+
 /* What one code point looks like on the screen. */
 typedef struct glyph {
     char bytes[12];

@@ -21,6 +21,12 @@ void cli_buf_add(cli_buf *buf, const void *data, size_t len);
 void cli_buf_puts(cli_buf *buf, const char *text);
 void cli_buf_dispose(cli_buf *buf);
 
+/* realloc() and a copy of `len` bytes with a NUL, for what is kept in a list of structs: there the
+ * compiler's search for leaks loses sight of its owner, and sees one that is none. NULL: no memory;
+ * `old` then stands as it was. */
+void *cli_resize(void *old, size_t bytes);
+char *cli_copy(const void *data, size_t len);
+
 #define CLI_NO_LIMIT (-1)
 
 /* Add `text` as it may be shown: control characters and what reorders a line as escapes, invalid

@@ -55,9 +55,9 @@ int skep__future_new(skep_db *db, const skep_call_opts *opts, bool owned, skep_f
     return SKEP_OK;
 }
 
-void skep__future_unref(skep_future *f)
+static void leave(skep_future *f, uint32_t refs)
 {
-    if (atomic_fetch_sub(&f->refs, 1) != 1)
+    if (atomic_fetch_sub(&f->refs, refs) != refs)
         return;
     int fd = atomic_load(&f->fd);
     if (fd >= 0 && (atomic_load(&f->state) & SKEP__FUTURE_FREED) == 0)
@@ -67,11 +67,14 @@ void skep__future_unref(skep_future *f)
     skep__free(f);
 }
 
+void skep__future_unref(skep_future *f)
+{
+    leave(f, 1);
+}
+
 void skep__future_drop(skep_future *f, bool owned)
 {
-    if (owned)
-        skep__future_unref(f);
-    skep__future_unref(f);
+    leave(f, owned ? 2 : 1);
 }
 
 void skep__future_watch(skep_future *f)

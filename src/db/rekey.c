@@ -98,7 +98,7 @@ static int open_with(rekey *r, const skep_key *key)
         n = add_cipher(opts.ciphers, n, SKEP_CIPHER_AEGIS);
     }
     if (n < SKEP__SQL_CIPHERS)
-        n = add_cipher(opts.ciphers, n, SKEP_CIPHER_SQLCIPHER);
+        (void)add_cipher(opts.ciphers, n, SKEP_CIPHER_SQLCIPHER);
     return skep__conn_open(&skep__sqlite_driver, &opts, &r->conn);
 }
 

@@ -96,6 +96,7 @@ static void close_journal(sqlite3_file **file)
 
 static int read_at(sqlite_conn *conn, sqlite3_file *file, void *out, size_t len, int64_t at)
 {
+    ASSERT(file != NULL);
     int rc = file->pMethods->xRead(file, out, (int)len, at);
     return rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "reading the journal", NULL);
 }
@@ -126,6 +127,7 @@ static int scan_records(sqlite_conn *conn, sqlite3_file *file, int64_t end, int6
 
 static int scan_journal(sqlite_conn *conn, sqlite3_file *file, skep__first *first)
 {
+    ASSERT(file != NULL);
     sqlite3_int64 size = 0;
     uint32_t sector = 0;
     int rc = file->pMethods->xFileSize(file, &size);
