@@ -321,9 +321,10 @@ TEST(a_scrape_waits_for_no_reader_and_no_writer)
     opts.readers = 1;
     skep_db *db = db_open_still(&opts);
     gate g = {0};
-    script held = {.first = gate_wait, .ctx = &g};
-    call reading = READ(held);
-    call writing = WRITE(held);
+    script reads = {.first = gate_wait, .ctx = &g};
+    script writes = {.first = gate_wait, .ctx = &g};
+    call reading = READ(reads);
+    call writing = WRITE(writes);
     call_start(db, &reading);
     call_start(db, &writing);
     gate_came(&g, 2);
