@@ -313,9 +313,14 @@ static int checkpoint(skep__conn *base, skep__checkpoint_mode mode, uint64_t *pa
                                 [SKEP__CHECKPOINT_PASSIVE] = SQLITE_CHECKPOINT_PASSIVE,
                                 [SKEP__CHECKPOINT_TRUNCATE] = SQLITE_CHECKPOINT_TRUNCATE};
     sqlite_conn *conn = sqlite_of(base);
+    /* Who is in the way is not waited for here: the writer may be held meanwhile, so the caller
+     * lets go of it and comes back. The busy handler goes by this. */
+    const skep__limit at_once = {.deadline_ns = 1};
+    const skep__limit *limit = base->limit;
     int log = 0;
     int done = 0;
     int rc = SQLITE_BUSY;
+    base->limit = &at_once;
     /* A look at the wal-index in the very moment in which a commit changes it is called busy too.
      */
     for (int i = 0; i < SKEP__SQL_CHECKPOINT_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
@@ -323,6 +328,7 @@ static int checkpoint(skep__conn *base, skep__checkpoint_mode mode, uint64_t *pa
             (void)sched_yield();
         rc = sqlite3_wal_checkpoint_v2(conn->handle, "main", modes[mode], &log, &done);
     }
+    base->limit = limit;
     if (rc != SQLITE_OK)
         return skep__sqlite_fail(conn, rc, "checkpoint", NULL);
     *pages = log > 0 ? (uint64_t)log : 0;
