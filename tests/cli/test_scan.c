@@ -36,6 +36,14 @@ static const char *csv_all(const cli_csv *csv, const char *text)
     return out;
 }
 
+/* -0.0 is not 0.0 here. */
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 TEST(csv_records_are_what_rfc_4180_says)
 {
     static const char *const cases[][2] = {
@@ -171,7 +179,7 @@ TEST(numbers_are_read_as_strtod_reads_them)
         cli_parsed n = cli_decimal_parse(texts[i], strlen(texts[i]));
         ck_assert_msg(n.kind == CLI_DECIMAL_REAL, "%s", texts[i]);
         double want = strtod(texts[i], NULL);
-        ck_assert_msg(memcmp(&n.r, &want, sizeof(want)) == 0, "%s: %.17g", texts[i], n.r);
+        ck_assert_msg(bits_of(n.r) == bits_of(want), "%s: %.17g", texts[i], n.r);
     }
 }
 
@@ -209,7 +217,7 @@ TEST(written_numbers_read_back_the_same)
             continue;
         cli_parsed n = cli_decimal_parse(text, cli_real_text(value, text));
         ck_assert_int_eq(n.kind, CLI_DECIMAL_REAL);
-        ck_assert(memcmp(&n.r, &value, sizeof(value)) == 0);
+        ck_assert_uint_eq(bits_of(n.r), bits_of(value));
         n = cli_decimal_parse(text, cli_int_text((int64_t)bits, text));
         ck_assert_int_eq(n.i, (int64_t)bits);
     }

@@ -181,6 +181,7 @@ TEST(an_environment_variable_is_overwritten_and_unset)
     assert_fails(skep_key_env("SKEP_TEST_KEY", &key), SKEP_ENOTFOUND);
     ck_assert_int_eq(setenv("SKEP_TEST_KEY", "open sesame", 1), 0);
     const char *value = getenv("SKEP_TEST_KEY");
+    ck_assert_ptr_nonnull(value);
     assert_ok(skep_key_env("SKEP_TEST_KEY", &key));
     assert_is_passphrase(key, "open sesame");
     ck_assert_ptr_null(getenv("SKEP_TEST_KEY"));
@@ -190,9 +191,15 @@ TEST(an_environment_variable_is_overwritten_and_unset)
     ck_assert_ptr_null(getenv("SKEP_TEST_KEY"));
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 TEST(a_key_that_was_freed_is_out_of_reach)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
     harness_skip_test(SKIP_SANITIZER, "it takes the signal for a fault");
 #endif
     skep_key *key = NULL;
@@ -235,7 +242,11 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_key_file_is_neither_empty_nor_long_nor_a_directory),
     HARNESS_TEST(a_key_file_that_others_may_read_or_change_is_refused),
     HARNESS_TEST(an_environment_variable_is_overwritten_and_unset),
+#if SANITIZED
+    HARNESS_TEST(a_key_that_was_freed_is_out_of_reach),
+#else
     HARNESS_TEST_SIGNAL(a_key_that_was_freed_is_out_of_reach, SIGSEGV),
+#endif
     HARNESS_TEST(a_copy_is_its_own_key),
     HARNESS_TEST(ciphers_have_names),
 };

@@ -322,8 +322,7 @@ static void make_hot(const char *name, const skep_key *key)
 {
     char journal[64];
     sqlite3 *raw = NULL;
-    char text[4 + SKEP_KEY_BYTES];
-    memcpy(text, "raw:", 4);
+    char text[4 + SKEP_KEY_BYTES] = {'r', 'a', 'w', ':'};
     memset(text + 4, 1, SKEP_KEY_BYTES);
     (void)snprintf(journal, sizeof(journal), "%s-journal", name);
     make("live.db", key, SKEP_CIPHER_AEGIS);
@@ -472,7 +471,10 @@ TEST(a_newer_record_is_refused_and_a_strange_file_left_alone)
     skep_key *key = raw_key(1);
     skep_db *db = NULL;
     make("t.db", key, 0);
-    memcpy(newer, take("t.db-skep").data, sizeof(newer));
+    snapshot record = take("t.db-skep");
+    ck_assert_uint_eq(record.size, sizeof(newer));
+    ck_assert_ptr_nonnull(record.data);
+    memcpy(newer, record.data, sizeof(newer));
     newer[8] = 2;
     harness_write_file(harness_path("t.db-skep"), newer, sizeof(newer));
     assert_fails(open_keyed("t.db", key, 0, 0, &db), SKEP_EVERSION);

@@ -3,6 +3,7 @@
  * nothing more, and what stands in a literal does not come out. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +44,7 @@ static void check_made(const uint8_t *data, size_t size)
     size_t len = 0;
     for (size_t i = 0; i < used; i++) {
         const char *piece = pieces[data[i] % PIECES];
-        size_t n = strlen(piece);
-        memcpy(text + len, piece, n);
-        len += n;
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", piece);
     }
     char out[SKEP__SQL_MASK_SIZE(sizeof(text))];
     (void)skep__sql_mask(text, len, out);

@@ -219,7 +219,7 @@ TEST(a_long_text_is_cut_between_characters)
     watched w = watch(SKEP_PROFILE_SAMPLE, UINT64_MAX);
     char sql[4 * SKEP_INSPECT_SQL_MAX] = "SELECT 1 AS a"; /* 13 bytes, then two for each */
     for (size_t i = 0; i < SKEP_INSPECT_SQL_MAX; i++)
-        memcpy(sql + 13 + 2 * i, "\xc3\xa4", 2);
+        (void)snprintf(sql + 13 + 2 * i, 3, "\xc3\xa4");
     assert_ok(sql_run(w.conn, sql));
     char shown[SKEP_INSPECT_SQL_MAX];
     skep__running_sql(w.conn, shown, sizeof(shown));
