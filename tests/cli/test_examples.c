@@ -30,7 +30,7 @@ TEST(the_inventory_records_files_and_goes_on_where_it_was)
     ran r = example("inventory", db, include);
     ck_assert_int_eq(r.status, 0);
     ck_assert(contains(r.out, "durable transactions/s"));
-    ck_assert(contains(r.out, "/include/skep/db.h"));
+    ck_assert(contains(r.out, "/include/skep/")); /* the newest of them, whichever they are */
     r = example("inventory", db, include);
     ck_assert_int_eq(r.status, 0);
     ck_assert(contains(r.out, " 0 of them new"));
