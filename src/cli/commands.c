@@ -56,7 +56,9 @@ static const cli_option rekey_options[] = {
      false},
     {CLI_OPT_DECRYPT, 0, "decrypt", NULL, CLI_NOTHING, NULL, "Make a plain file of it", false},
     {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before decrypting", false},
-    CLI_KEY_OPTIONS,
+    CLI_KEY_FILE_OPTION,
+    {CLI_OPT_CIPHER, 0, "cipher", "NAME", CLI_WORDS, CLI_CIPHERS,
+     "The cipher of the result; else the one it has", false},
     {0},
 };
 static const cli_option stats_options[] = {
@@ -88,7 +90,8 @@ static const cli_option query_options[] = {
 static const cli_arg import_args[] = {
     {"FILE", CLI_FILE, NULL, false}, {"DATA", CLI_FILE, NULL, false}, {0}};
 static const cli_option import_options[] = {
-    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "The table that the rows go into", false},
+    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL,
+     "The table that the rows go into; it has to be said", false},
     {CLI_OPT_CREATE, 0, "create", NULL, CLI_NOTHING, NULL,
      "Make the table, and FILE if it is not there", false},
     {CLI_OPT_FORMAT, 0, "format", "F", CLI_WORDS, "csv tsv ndjson",

@@ -32,19 +32,6 @@ typedef struct file_status {
     cli_running running;
 } file_status;
 
-static int read_number(skep_tx *tx, const char *sql, int64_t *out)
-{
-    skep_rows *rows = NULL;
-    int rc = skep_query(tx, &rows, sql);
-    if (rc < 0)
-        return rc;
-    rc = skep_next(rows);
-    if (rc > 0)
-        *out = skep_column_int(rows, 0);
-    skep_rows_close(rows);
-    return rc < 0 ? rc : SKEP_OK;
-}
-
 static int read_encoding(skep_tx *tx, head *h)
 {
     skep_rows *rows = NULL;
@@ -62,11 +49,11 @@ static int read_encoding(skep_tx *tx, head *h)
 static int read_head(skep_tx *tx, void *arg)
 {
     head *h = arg;
-    int rc = read_number(tx, "PRAGMA auto_vacuum", &h->auto_vacuum);
+    int rc = cli_read_number(tx, "PRAGMA auto_vacuum", &h->auto_vacuum);
     if (rc >= 0)
-        rc = read_number(tx, "PRAGMA application_id", &h->application_id);
+        rc = cli_read_number(tx, "PRAGMA application_id", &h->application_id);
     if (rc >= 0)
-        rc = read_number(tx, "PRAGMA user_version", &h->user_version);
+        rc = cli_read_number(tx, "PRAGMA user_version", &h->user_version);
     return rc < 0 ? rc : read_encoding(tx, h);
 }
 

@@ -13,10 +13,13 @@ typedef struct cli_keys {
 
 /* The rows that a command which opens a database has in its table of options. */
 /* clang-format off */
-#define CLI_KEY_OPTIONS                                                                            \
+#define CLI_CIPHERS "aegis chacha20 sqlcipher"
+#define CLI_KEY_FILE_OPTION                                                                        \
     {CLI_OPT_KEY_FILE, 0, "key-file", "F", CLI_FILE, NULL,                                         \
-     "Take the database's key from F, else from SKEP_KEY", false},                                 \
-    {CLI_OPT_CIPHER, 0, "cipher", "NAME", CLI_WORDS, "aegis chacha20 sqlcipher",                   \
+     "Take the database's key from F, else from SKEP_KEY", false}
+#define CLI_KEY_OPTIONS                                                                            \
+    CLI_KEY_FILE_OPTION,                                                                           \
+    {CLI_OPT_CIPHER, 0, "cipher", "NAME", CLI_WORDS, CLI_CIPHERS,                                  \
      "How the file is encrypted, where no X-skep records it", false}
 /* clang-format on */
 

@@ -60,3 +60,16 @@ cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status)
     int rc = skep_db_close(db);
     return rc < 0 && status == CLI_DONE ? cli_fail(call->ui) : status;
 }
+
+int cli_read_number(skep_tx *tx, const char *sql, int64_t *out)
+{
+    skep_rows *rows = NULL;
+    int rc = skep_query(tx, &rows, sql);
+    if (rc < 0)
+        return rc;
+    rc = skep_next(rows);
+    if (rc > 0)
+        *out = skep_column_int(rows, 0);
+    skep_rows_close(rows);
+    return rc < 0 ? rc : SKEP_OK;
+}

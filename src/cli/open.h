@@ -13,6 +13,9 @@ cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out)
 cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out);
 /* For changing a file that may be another program's: its journal mode stays. */
 cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out);
+/* The number that is the first column of the first row; `*out` stays as it is where there is none.
+ * For transaction functions: a negative code is to be returned. */
+int cli_read_number(skep_tx *tx, const char *sql, int64_t *out);
 /* Close `db`; what fails now is said only if all went well before. */
 cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/open.h"
+
 /* What the transaction function returns when memory runs out. */
 enum { STOP_MEMORY = SKEP_EUSER };
 
@@ -75,19 +77,6 @@ static const char *name_in(skep_rows *rows, int column)
 {
     const char *name = skep_column_text(rows, column).data;
     return name != NULL ? name : "";
-}
-
-static int one_number(skep_tx *tx, const char *sql, uint64_t *out)
-{
-    skep_rows *rows = NULL;
-    int rc = skep_query(tx, &rows, sql);
-    if (rc < 0)
-        return rc;
-    rc = skep_next(rows);
-    if (rc > 0)
-        *out = (uint64_t)skep_column_int(rows, 0);
-    skep_rows_close(rows);
-    return rc < 0 ? rc : SKEP_OK;
 }
 
 /* All that has pages: what the schema names, and the schema itself. */
@@ -193,13 +182,19 @@ static int read_all(skep_tx *tx, void *arg)
 {
     const job *j = arg;
     cli_objects *objects = j->objects;
+    int64_t page_size = 0;
+    int64_t pages = 0;
+    int64_t free_pages = 0;
     int rc;
     cli_objects_dispose(objects);
-    if ((rc = one_number(tx, "PRAGMA page_size", &objects->page_size)) < 0 ||
-        (rc = one_number(tx, "PRAGMA page_count", &objects->pages)) < 0 ||
-        (rc = one_number(tx, "PRAGMA freelist_count", &objects->free_pages)) < 0 ||
+    if ((rc = cli_read_number(tx, "PRAGMA page_size", &page_size)) < 0 ||
+        (rc = cli_read_number(tx, "PRAGMA page_count", &pages)) < 0 ||
+        (rc = cli_read_number(tx, "PRAGMA freelist_count", &free_pages)) < 0 ||
         (rc = read_names(tx, objects)) < 0 || (rc = read_keyed(tx, objects)) < 0)
         return rc;
+    objects->page_size = (uint64_t)page_size;
+    objects->pages = (uint64_t)pages;
+    objects->free_pages = (uint64_t)free_pages;
     j->progress->total = objects->pages - objects->free_pages;
     return read_pages(tx, objects, j->progress);
 }

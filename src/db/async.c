@@ -367,7 +367,8 @@ static void lead_main(void *arg)
     while (atomic_load(&a->stop) == 0) {
         uint32_t seen = atomic_load(&a->lead_word);
         if ((seen & SKEP__WORD_LEAD) != 0) {
-            ASSERT(skep__db_pin(db)); /* the call that it is to lead is inside */
+            bool inside = skep__db_pin(db);
+            ASSERT(inside); /* as the call is that it is to lead */
             (void)skep__queue_lead(&db->queue, &a->deputy);
             if (skep__db_leave_n(db, 1))
                 return;

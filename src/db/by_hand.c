@@ -147,9 +147,7 @@ static int checkpoint(skep_db *db, by_hand *b)
 {
     SKEP__TRY(begin(db, SKEP_MAINTAIN_TRUNCATE, b));
     bool cut = (b->opts->flags & SKEP_MAINTAIN_TRUNCATE) != 0;
-    skep__mutex_lock(&db->hooks_mutex);
-    bool owned = db->hooked && db->hooks.checkpoint != NULL;
-    skep__mutex_unlock(&db->hooks_mutex);
+    bool owned = skep__checkpoint_owned(db);
     if (owned)
         return SKEP__FAIL(SKEP_EUNSUPPORTED, "checkpoints of %s belong to what is attached to it",
                           db->path);
@@ -223,9 +221,7 @@ static int vacuum(skep_db *db, by_hand *b)
     SKEP__TRY(rc);
     b->wait_ns =
         skep__deadline_ns(b->opts->timeout_ms > 0 ? b->opts->timeout_ms : db->opts.busy_timeout_ms);
-    skep__mutex_lock(&db->hooks_mutex);
-    bool owned = db->hooked && db->hooks.checkpoint != NULL;
-    skep__mutex_unlock(&db->hooks_mutex);
+    bool owned = skep__checkpoint_owned(db);
     rc = owned ? SKEP_OK : checkpoint_until(db, b, SKEP__CHECKPOINT_PASSIVE);
     return rc == SKEP_EBUSY ? SKEP_OK : rc;
 }

@@ -29,9 +29,7 @@ static uint64_t wal_bytes(const skep_db *db)
 static void blame(skep_db *db, char *out, size_t size)
 {
     skep__pin pin;
-    skep__mutex_lock(&db->hooks_mutex);
-    bool owned = db->hooked && db->hooks.checkpoint != NULL;
-    skep__mutex_unlock(&db->hooks_mutex);
+    bool owned = skep__checkpoint_owned(db);
     if (skep__wal_pin(db, skep__coarse_ns(), &pin))
         skep__pin_text(&pin, out, size);
     else

@@ -107,6 +107,14 @@ static int checkpoint(skep_db *db, uint64_t *pages)
     return SKEP_OK;
 }
 
+bool skep__checkpoint_owned(skep_db *db)
+{
+    skep__mutex_lock(&db->hooks_mutex);
+    bool owned = db->hooked && db->hooks.checkpoint != NULL;
+    skep__mutex_unlock(&db->hooks_mutex);
+    return owned;
+}
+
 /* Let the owner of checkpoints do it, if there is one. False: there is none. */
 static bool checkpoint_by_owner(skep_db *db, uint64_t pages, int *rc)
 {
@@ -244,9 +252,7 @@ int skep__checkpoint_clear(skep_db *db, bool *clear)
 {
     uint64_t pages = 0;
     uint64_t left = 0;
-    skep__mutex_lock(&db->hooks_mutex);
-    bool owned = db->hooked && db->hooks.checkpoint != NULL;
-    skep__mutex_unlock(&db->hooks_mutex);
+    bool owned = skep__checkpoint_owned(db);
     if (owned && !ask_owner(db))
         return SKEP_OK;
     int rc = pass_or_clear(db, &pages, &left, clear);

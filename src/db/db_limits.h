@@ -24,6 +24,7 @@
 #define SKEP__DB_ROOM_WORDS 8   /* and those that callers share who wait to submit */
 #define SKEP__DB_READER_WORDS 8 /* futex words that waiting readers share out */
 #define SKEP__DB_PATH_MAX 4096
+#define SKEP__DB_LOCK_SUFFIX "-skep-lock" /* of the maintainer's lock beside a database */
 
 /* Maintenance: time between two ticks, and from the opening to the first one; a tick that is so
  * late is told in the health. */

@@ -244,6 +244,8 @@ typedef struct skep__checkpointer {
 /* The leader, after a commit: wake or start the thread if the WAL is long enough. */
 void skep__checkpoint_notice(skep_db *db, uint64_t wal_pages);
 void skep__checkpoint_stop(skep_db *db);
+/* Do checkpoints belong to what is attached (skep/sys/db_hooks.h)? */
+bool skep__checkpoint_owned(skep_db *db);
 /* Only for the leader, outside of a transaction. Copy what can be copied, unless somebody else owns
  * the checkpoints, who is asked to; `*clear`: the next commit starts the WAL anew. */
 int skep__checkpoint_clear(skep_db *db, bool *clear);

@@ -12,7 +12,7 @@
 
 static void lock_path(const skep_db *db, char out[SKEP__DB_PATH_MAX + 16])
 {
-    (void)snprintf(out, SKEP__DB_PATH_MAX + 16, "%s-skep-lock", db->path);
+    (void)snprintf(out, SKEP__DB_PATH_MAX + 16, "%s" SKEP__DB_LOCK_SUFFIX, db->path);
 }
 
 static void lost(skep_db *db)

@@ -181,7 +181,8 @@ int skep__db_here(const skep_db *db)
 {
     if (__builtin_expect(skep__home_here(&db->home), 1))
         return SKEP_OK;
-    return SKEP__FAIL(SKEP_EMISUSE, "%s was opened before fork(): a child process opens it anew",
+    return SKEP__FAIL(SKEP_EMISUSE,
+                      "%s was opened before fork(): a child process runs another program first",
                       db->path);
 }
 

@@ -245,7 +245,7 @@ int skep_db_rekey(const char *path, const skep_rekey_opts *opts)
     SKEP__TRY(check_opts(opts));
     SKEP__TRY(skep__os_full_path(path, r.path, sizeof(r.path)));
     SKEP__TRY(skep__db_check_database(r.path));
-    (void)snprintf(r.lock_path, sizeof(r.lock_path), "%s-skep-lock", r.path);
+    (void)snprintf(r.lock_path, sizeof(r.lock_path), "%s" SKEP__DB_LOCK_SUFFIX, r.path);
     r.wait_ms = opts->timeout_ms > 0 ? opts->timeout_ms : SKEP__DB_REKEY_WAIT_MS;
     int rc = lock(&r);
     if (rc >= 0)

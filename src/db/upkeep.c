@@ -115,9 +115,7 @@ static int write_back_of_others(skep_db *db)
     skep__conn *conn = NULL;
     uint64_t pages = 0;
     uint64_t left = 0;
-    skep__mutex_lock(&db->hooks_mutex);
-    bool owned = db->hooked && db->hooks.checkpoint != NULL;
-    skep__mutex_unlock(&db->hooks_mutex);
+    bool owned = skep__checkpoint_owned(db);
     if (owned || atomic_load(&db->poisoned) != 0)
         return SKEP_OK;
     SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_CHECKPOINTER, NULL, &conn));

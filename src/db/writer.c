@@ -93,10 +93,10 @@ static int begin(void *ctx, uint64_t deadline_ns, const skep_cancel *cancel)
     SKEP__TRY(skep__db_check_poison(db));
     SKEP__POINT("db.before_begin");
     SKEP__TRY(skep__ceiling_hold(db, deadline_ns, cancel));
-    skep__use_begin(&db->writer_use, skep__coarse_ns());
     /* A rollback that found no memory has left its transaction open. */
     if (db->writer->driver->in_tx(db->writer))
         SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
+    skep__use_begin(&db->writer_use, skep__coarse_ns());
     /* Of the wait for other processes. */
     skep__limit limit = {.deadline_ns = deadline_ns, .cancel = cancel, .abort = &db->abort};
     db->writer->limit = &limit;
