@@ -299,6 +299,7 @@ static const int sweep_codes[] = {SKEP_EIO,
                                   SKEP_ENOTFOUND,
                                   SKEP_EREADONLY,
                                   SKEP_EUNSUPPORTED,
+                                  SKEP_EPOISONED, /* the sync of a checkpoint */
                                   0};
 
 static void sweep_all(const change *c)

@@ -150,12 +150,7 @@ static int io_truncate(sqlite3_file *file, sqlite3_int64 size)
     int failure = before(&call);
     if (failure != SQLITE_OK && !call.torn)
         return failure;
-    sqlite3_int64 now = 0;
-    if (failure != SQLITE_OK) {
-        (void)real_of(file)->pMethods->xFileSize(real_of(file), &now);
-        call.offset = now > size ? size + (now - size) / 2 : now;
-    }
-    int rc = real_of(file)->pMethods->xTruncate(real_of(file), call.offset);
+    int rc = real_of(file)->pMethods->xTruncate(real_of(file), size);
     if (rc == SQLITE_OK)
         rc = after(&call);
     return failure != SQLITE_OK ? failure : rc;

@@ -10,6 +10,7 @@ typedef struct sweeping {
     const sweep_source *source;
     sweep_result result;
     uint64_t living; /* after the undisturbed run */
+    skep_err err;    /* of the last run, before `after` made its own calls */
 } sweeping;
 
 static bool allowed(const int *codes, int rc)
@@ -30,6 +31,7 @@ static int step(sweeping *w, uint64_t nth, bool persistent, uint64_t *points, ui
     w->source->arm(w->source->self, nth, persistent);
     int rc = s->run(s->ctx);
     *points = w->source->disarm(w->source->self, injected);
+    w->err = *skep_last_error();
     if (s->after != NULL)
         s->after(s->ctx, rc);
     return rc;
@@ -46,9 +48,9 @@ static void failing_step(sweeping *w, uint64_t nth, bool persistent)
     w->result.failed += rc < 0;
     ck_assert_msg(rc >= 0 || allowed(w->s->codes, rc), "%s %llu of %llu failed %s: %s: %s: %s",
                   w->source->what, (unsigned long long)nth, (unsigned long long)w->result.points,
-                  how, skep_code_name(rc), skep_last_error()->room, skep_last_error()->text);
+                  how, skep_code_name(rc), w->err.room, w->err.text);
     ck_assert_msg(rc >= 0 || injected > 0, "nothing was failed, and yet: %s: %s",
-                  skep_code_name(rc), skep_last_error()->text);
+                  skep_code_name(rc), w->err.text);
     if (w->source->living == NULL || w->s->keeps_memory)
         return;
     uint64_t living = w->source->living(w->source->self);
@@ -82,8 +84,8 @@ sweep_result sweep_over(const sweep *s, const sweep_source *source)
      * not. */
     for (int i = 0; i < 2; i++) {
         int rc = step(&w, 0, false, &points, &injected);
-        ck_assert_msg(rc >= 0, "undisturbed run: %s: %s: %s", skep_code_name(rc),
-                      skep_last_error()->room, skep_last_error()->text);
+        ck_assert_msg(rc >= 0, "undisturbed run: %s: %s: %s", skep_code_name(rc), w.err.room,
+                      w.err.text);
         if (source->living != NULL)
             w.living = source->living(source->self);
     }

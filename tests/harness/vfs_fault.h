@@ -39,7 +39,8 @@ typedef struct vfs_fault {
     uint64_t nth;    /* the n-th of them from now; 0 only counts */
     bool persistent; /* and all that follow */
     int code;        /* SQLite result code; 0: SQLITE_IOERR_WRITE for a write, and so on */
-    bool torn;       /* a failed write or truncate has done half of its work */
+    bool torn;       /* a failed write has done half of its work; a failed truncate all of it, as
+                        a file system changes a size at once or not at all */
 } vfs_fault;
 
 /* Initialise SQLite as skep does, then put our VFS under its default. Once a process (further calls
