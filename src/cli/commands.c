@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
-#include "cli/key.h"
+#include "cli/db/key.h"
 
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},

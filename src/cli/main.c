@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/text.h"
+#include "cli/show/text.h"
 
 /* Without this, the first file that is opened becomes the standard output of a program that was
  * started without one, and a result is written into a database. The wrong direction on purpose:

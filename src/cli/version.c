@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-#include "cli/json.h"
+#include "cli/show/json.h"
 
 cli_exit cli_version(const cli_call *call)
 {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/csv.h"
-#include "cli/ndjson.h"
+#include "cli/data/csv.h"
+#include "cli/data/ndjson.h"
 
 /* All records of a text, fields in brackets, records ended by a semicolon; "!" and the offset for a
  * bad one. */
