@@ -262,6 +262,7 @@ struct skep_db {
     char *path; /* absolute */
     skep_db_opts opts;
     bool keep_beside; /* there was a -wal or a -journal */
+    bool had_shm;     /* there was a -shm */
     bool created;     /* there was no file before */
     uint64_t device;  /* with inode: which file it is; 0 until it is open */
     uint64_t inode;

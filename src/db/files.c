@@ -69,7 +69,7 @@ int skep__db_find_file(skep_db *db, const char *path)
         return SKEP__FAIL_ERRNO(ENOENT, "%s", db->path);
     SKEP__TRY(check_size(db));
     db->created = !there;
-    SKEP__TRY(check_plain(db->path, "-shm", &beside));
+    SKEP__TRY(check_plain(db->path, "-shm", &db->had_shm));
     SKEP__TRY(check_plain(db->path, "-wal", &db->keep_beside));
     SKEP__TRY(check_plain(db->path, "-journal", &beside));
     db->keep_beside = db->keep_beside || beside;

@@ -20,6 +20,7 @@ int skep__db_open_conn(skep_db *db, skep__conn_role role, const skep__limit *lim
         .readonly = (db->opts.flags & SKEP_DB_READONLY) != 0,
         .foreign = (db->opts.flags & SKEP_DB_FOREIGN) != 0,
         .keep_beside = db->keep_beside,
+        .tidy_shm = db->inode == 0 && !db->had_shm,
         .synchronous = (skep_sync)db->opts.synchronous,
         .connect_timeout_ms = db->opts.connect_timeout_ms,
         .busy_timeout_ms = db->opts.busy_timeout_ms,

@@ -71,6 +71,14 @@ static size_t add_cipher(int32_t *ciphers, size_t n, int32_t cipher)
     return n;
 }
 
+static bool has_shm(const rekey *r)
+{
+    char path[SKEP__DB_PATH_MAX + 16];
+    skep__file_info info;
+    (void)snprintf(path, sizeof(path), "%s-shm", r->path);
+    return skep__os_stat(path, &info) != SKEP_ENOTFOUND;
+}
+
 static int open_with(rekey *r, const skep_key *key)
 {
     SKEP__CLEANUP(skep__db_free_key) skep_key *copy = NULL;
@@ -78,6 +86,7 @@ static int open_with(rekey *r, const skep_key *key)
         .path = r->path,
         .role = SKEP__CONN_CHECKPOINTER,
         .foreign = true,
+        .tidy_shm = !has_shm(r),
         .synchronous = SKEP_SYNC_FULL,
         .busy_timeout_ms = r->wait_ms,
         .cache_bytes = SKEP__DB_REKEY_CACHE,

@@ -63,6 +63,7 @@ typedef struct skep__conn_opts {
     bool readonly;    /* the file must not change, not even by closing it */
     bool foreign;     /* keep the journal mode that the file has */
     bool keep_beside; /* readonly: there is a -wal or a -journal, which stays as it is */
+    bool tidy_shm;    /* there is no -shm: one that a refused key leaves is taken away again */
     skep_sync synchronous;
     int64_t connect_timeout_ms; /* wait for others while it opens */
     int64_t busy_timeout_ms;    /* and later */

@@ -269,3 +269,24 @@ int skep__sqlite_prove(sqlite_conn *conn, const skep__first *first)
     (void)file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
     return rc;
 }
+
+/* ---- what a refused key leaves ---- */
+
+/* Reading through a WAL makes a -shm, and as long as nothing could be read, closing leaves it with
+ * the -wal. Who uses a -shm holds a shared lock on the database, so under an exclusive one it is
+ * nobody's: SQLite itself removes it so. */
+void skep__sqlite_tidy_shm(const skep__conn_opts *opts)
+{
+    const skep__conn_opts plain = {.path = opts->path};
+    sqlite_conn conn = {0};
+    char *shm = sqlite3_mprintf("%s-shm", opts->path);
+    if (shm != NULL && skep__sqlite_open_handle(&conn, &plain) >= 0) {
+        sqlite3_file *file = main_file(&conn);
+        if (file->pMethods->xLock(file, SQLITE_LOCK_SHARED) == SQLITE_OK &&
+            file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE) == SQLITE_OK)
+            (void)main_vfs(&conn)->xDelete(main_vfs(&conn), shm, 0);
+        (void)file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
+    }
+    (void)sqlite3_close(conn.handle);
+    sqlite3_free(shm);
+}

@@ -387,6 +387,8 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
         skep_err err;
         skep__err_save(&err);
         (void)skep__sqlite_driver.close(&conn->base);
+        if (failed == SKEP_EAUTH && opts->tidy_shm)
+            skep__sqlite_tidy_shm(opts);
         return skep__err_install(&err);
     }
     conn->base.recovered = recoveries != recovered;

@@ -75,6 +75,8 @@ bool skep__first_is_noise(const skep__first *first);
 int skep__sqlite_prove(sqlite_conn *conn, const skep__first *first);
 int skep__sqlite_has_journal(sqlite_conn *conn, bool *out);
 int skep__sqlite_has_wal(sqlite_conn *conn, bool *out);
+/* Remove the -shm that nobody uses. One in use, or that cannot be removed, stays. */
+void skep__sqlite_tidy_shm(const skep__conn_opts *opts);
 
 /* SQLite3MC's form of a key and a salt that are not to be derived. */
 typedef struct skep__key_text {

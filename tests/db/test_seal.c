@@ -10,6 +10,8 @@
 
 #include <sqlite3.h>
 
+#include "sql/sqlite_private.h"
+
 #include "support.h"
 
 #define ROWS 50
@@ -282,9 +284,38 @@ TEST(a_wrong_key_or_none_leaves_commits_in_the_wal)
     assert_refused("t.db", wrong, SKEP_EAUTH, "this key does not open");
     assert_same(&db);
     assert_same(&wal);
+    ck_assert(!harness_exists(harness_path("t.db-shm")));
     assert_refused("t.db", NULL, SKEP_EAUTH, "encrypted");
     assert_same(&db);
     assert_same(&wal);
+    ck_assert(!harness_exists(harness_path("t.db-shm")));
+    skep_rekey_opts change = SKEP_REKEY_OPTS_INIT;
+    change.key = wrong;
+    assert_fails(skep_db_rekey(harness_path("t.db"), &change), SKEP_EAUTH);
+    assert_same(&db);
+    assert_same(&wal);
+    ck_assert(!harness_exists(harness_path("t.db-shm")));
+    assert_opens("t.db", right, 0, ROWS + 2);
+    skep_key_free(right);
+    skep_key_free(wrong);
+}
+
+TEST(a_refused_key_takes_no_shm_away_that_somebody_uses)
+{
+    skep_key *right = raw_key(1);
+    skep_key *wrong = raw_key(2);
+    skep_db *db = NULL;
+    make("t.db", right, 0);
+    assert_ok(open_keyed("t.db", right, 0, 0, &db));
+    db_must(db, "INSERT INTO t VALUES(1001, 'a canary in the WAL')");
+    assert_refused("t.db", wrong, SKEP_EAUTH, "this key does not open");
+    ck_assert(harness_exists(harness_path("t.db-shm")));
+    /* Not even if it came after the refused one had looked for it. */
+    const skep__conn_opts late = {.path = harness_path("t.db"), .tidy_shm = true};
+    skep__sqlite_tidy_shm(&late);
+    ck_assert(harness_exists(harness_path("t.db-shm")));
+    db_must(db, "INSERT INTO t VALUES(1002, 'another canary in the WAL')");
+    assert_ok(skep_db_close(db));
     assert_opens("t.db", right, 0, ROWS + 2);
     skep_key_free(right);
     skep_key_free(wrong);
@@ -564,6 +595,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(what_is_no_database_is_told_from_what_may_be_encrypted),
     HARNESS_TEST(sql_can_neither_change_nor_ask_how_the_connection_encrypts),
     HARNESS_TEST(a_wrong_key_or_none_leaves_commits_in_the_wal),
+    HARNESS_TEST(a_refused_key_takes_no_shm_away_that_somebody_uses),
     HARNESS_TEST(a_torn_first_page_is_found_in_the_wal),
     HARNESS_TEST(a_wrong_key_or_none_rolls_no_journal_back),
     HARNESS_TEST(a_key_rolls_no_journal_of_a_plain_file_back),
