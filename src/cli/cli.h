@@ -123,6 +123,15 @@ typedef enum cli_option_id {
     CLI_OPT_DECRYPT
 } cli_option_id;
 
+/* How often an option is given. Those of one choice stand beside each other in their table. */
+typedef enum cli_times {
+    CLI_MAYBE,         /* once or not at all */
+    CLI_MANY,          /* any number of times */
+    CLI_ONCE,          /* it has to be given */
+    CLI_ONE_OF,        /* one of its neighbours that say the same has to be given, and no other */
+    CLI_AT_MOST_ONE_OF /* the same, or none of them */
+} cli_times;
+
 typedef struct cli_option {
     cli_option_id id; /* 0 ends a list */
     char letter;      /* 0: none */
@@ -131,7 +140,7 @@ typedef struct cli_option {
     cli_kind kind;     /* of the value, for completion */
     const char *words; /* CLI_WORDS: the values there are, separated by blanks */
     const char *help;  /* NULL: not shown anywhere */
-    bool many;         /* may be given more than once */
+    cli_times times;
 } cli_option;
 
 typedef struct cli_arg {
@@ -190,7 +199,11 @@ typedef struct cli_call {
 bool cli_parse(int argc, char **argv, cli_call *call, cli_exit *status);
 void cli_call_dispose(cli_call *call);
 bool cli_has(const cli_call *call, cli_option_id id);
-/* The value given last, or NULL. */
+/* The first row behind those that are one choice with `list`: for an option that is alone, the
+ * next.
+ */
+const cli_option *cli_choice_end(const cli_option *list);
+/* The value given, the last one of a flag of the whole program; or NULL. */
 const char *cli_value(const cli_call *call, cli_option_id id);
 
 void cli_help_short(FILE *to);

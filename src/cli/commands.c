@@ -11,16 +11,16 @@ const cli_noun cli_nouns[] = {
 };
 
 const cli_option cli_globals[] = {
-    {CLI_OPT_DIR, 'C', NULL, "DIR", CLI_DIRECTORY, NULL, "Run as if started in DIR", false},
+    {CLI_OPT_DIR, 'C', NULL, "DIR", CLI_DIRECTORY, NULL, "Run as if started in DIR", CLI_MAYBE},
     {CLI_OPT_JSON, 0, "json", NULL, CLI_NOTHING, NULL,
-     "Print JSON: one object, or one a line for lists", false},
+     "Print JSON: one object, or one a line for lists", CLI_MAYBE},
     {CLI_OPT_QUIET, 'q', "quiet", NULL, CLI_NOTHING, NULL, "No progress, no remarks: errors only",
-     false},
+     CLI_MAYBE},
     {CLI_OPT_VERBOSE, 'v', "verbose", NULL, CLI_NOTHING, NULL,
-     "Also tell times, the detail of errors, and events", false},
-    {CLI_OPT_HELP, 'h', "help", NULL, CLI_NOTHING, NULL, "Show this help", false},
-    {CLI_OPT_VERSION, 0, "version", NULL, CLI_NOTHING, NULL, NULL, false},
-    {CLI_OPT_COMPLETION, 0, "completion", "SHELL", CLI_WORDS, "bash zsh fish", NULL, false},
+     "Also tell times, the detail of errors, and events", CLI_MAYBE},
+    {CLI_OPT_HELP, 'h', "help", NULL, CLI_NOTHING, NULL, "Show this help", CLI_MAYBE},
+    {CLI_OPT_VERSION, 0, "version", NULL, CLI_NOTHING, NULL, NULL, CLI_MAYBE},
+    {CLI_OPT_COMPLETION, 0, "completion", "SHELL", CLI_WORDS, "bash zsh fish", NULL, CLI_MAYBE},
     {0},
 };
 
@@ -32,44 +32,44 @@ static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
 static const cli_option key_options[] = {CLI_KEY_OPTIONS, {0}};
 static const cli_option check_options[] = {
     {CLI_OPT_FULL, 0, "full", NULL, CLI_NOTHING, NULL,
-     "Also compare indexes with their tables, and foreign keys", false},
-    {CLI_OPT_MAX, 0, "max", "N", CLI_TEXT, NULL, "Stop after N findings; 100", false},
+     "Also compare indexes with their tables, and foreign keys", CLI_MAYBE},
+    {CLI_OPT_MAX, 0, "max", "N", CLI_TEXT, NULL, "Stop after N findings; 100", CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
 static const cli_option optimize_options[] = {
     {CLI_OPT_ANALYZE, 0, "analyze", NULL, CLI_NOTHING, NULL,
-     "Make the statistics of every table anew", false},
+     "Make the statistics of every table anew", CLI_MAYBE},
     {CLI_OPT_VACUUM, 0, "vacuum", NULL, CLI_NOTHING, NULL,
-     "Write the whole file anew, without free pages", false},
+     "Write the whole file anew, without free pages", CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
 static const cli_option checkpoint_options[] = {
     {CLI_OPT_TRUNCATE, 0, "truncate", NULL, CLI_NOTHING, NULL, "Also cut the -wal to nothing",
-     false},
+     CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
 static const cli_option rekey_options[] = {
     {CLI_OPT_NEW_KEY_FILE, 0, "new-key-file", "F", CLI_FILE, NULL, "Take the new key from F",
-     false},
-    {CLI_OPT_DECRYPT, 0, "decrypt", NULL, CLI_NOTHING, NULL, "Make a plain file of it", false},
-    {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before decrypting", false},
+     CLI_ONE_OF},
+    {CLI_OPT_DECRYPT, 0, "decrypt", NULL, CLI_NOTHING, NULL, "Make a plain file of it", CLI_ONE_OF},
+    {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before decrypting", CLI_MAYBE},
     CLI_KEY_FILE_OPTION,
     {CLI_OPT_CIPHER, 0, "cipher", "NAME", CLI_WORDS, CLI_CIPHERS,
-     "The cipher of the result; else the one it has", false},
+     "The cipher of the result; else the one it has", CLI_MAYBE},
     {0},
 };
 static const cli_option stats_options[] = {
     {CLI_OPT_METRICS, 0, "metrics", NULL, CLI_NOTHING, NULL,
-     "Print the metrics of who runs it, as Prometheus reads them", false},
+     "Print the metrics of who runs it, as Prometheus reads them", CLI_AT_MOST_ONE_OF},
     {CLI_OPT_STATEMENTS, 0, "statements", NULL, CLI_NOTHING, NULL,
-     "Print what its statements cost, the most expensive first", false},
+     "Print what its statements cost, the most expensive first", CLI_AT_MOST_ONE_OF},
     {CLI_OPT_SLOW, 0, "slow", NULL, CLI_NOTHING, NULL,
-     "Print its slow statements, the newest first", false},
+     "Print its slow statements, the newest first", CLI_AT_MOST_ONE_OF},
     {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "Show the N largest; the others as one",
-     false},
+     CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
@@ -78,11 +78,11 @@ static const cli_arg query_args[] = {
     {"FILE", CLI_FILE, NULL, false}, {"SQL", CLI_TEXT, NULL, false}, {0}};
 static const cli_option query_options[] = {
     {CLI_OPT_PARAM, 'p', "param", "V", CLI_TEXT, NULL,
-     "The value of the next ? in SQL; once for each of them", true},
+     "The value of the next ? in SQL; once for each of them", CLI_MANY},
     {CLI_OPT_CSV, 0, "csv", NULL, CLI_NOTHING, NULL, "Print CSV (RFC 4180) with a header line",
-     false},
+     CLI_MAYBE},
     {CLI_OPT_WRITE, 0, "write", NULL, CLI_NOTHING, NULL,
-     "Allow the statement to change the database", false},
+     "Allow the statement to change the database", CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
@@ -90,48 +90,48 @@ static const cli_option query_options[] = {
 static const cli_arg import_args[] = {
     {"FILE", CLI_FILE, NULL, false}, {"DATA", CLI_FILE, NULL, false}, {0}};
 static const cli_option import_options[] = {
-    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL,
-     "The table that the rows go into; it has to be said", false},
+    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "The table that the rows go into", CLI_ONCE},
     {CLI_OPT_CREATE, 0, "create", NULL, CLI_NOTHING, NULL,
-     "Make the table, and FILE if it is not there", false},
+     "Make the table, and FILE if it is not there", CLI_MAYBE},
     {CLI_OPT_FORMAT, 0, "format", "F", CLI_WORDS, "csv tsv ndjson",
-     "What DATA is, if its name does not say it", false},
+     "What DATA is, if its name does not say it", CLI_MAYBE},
     {CLI_OPT_REJECT, 0, "reject", "R", CLI_FILE, NULL,
-     "Write bad records to R and go on with the others", false},
+     "Write bad records to R and go on with the others", CLI_MAYBE},
     {CLI_OPT_BATCH, 0, "batch", "N", CLI_TEXT, NULL,
-     "Commit every N rows, which then stand whatever comes", false},
+     "Commit every N rows, which then stand whatever comes", CLI_MAYBE},
     {CLI_OPT_NULL, 0, "null", "TEXT", CLI_TEXT, NULL,
-     "An unquoted field that is TEXT is NULL; else an empty one is", false},
+     "An unquoted field that is TEXT is NULL; else an empty one is", CLI_MAYBE},
     {CLI_OPT_NO_HEADER, 0, "no-header", NULL, CLI_NOTHING, NULL,
-     "The first line is data, its fields in the table's order", false},
-    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace R if it is there", false},
+     "The first line is data, its fields in the table's order", CLI_MAYBE},
+    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace R if it is there", CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
 
 static const cli_option export_options[] = {
-    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "Export this table", false},
-    {CLI_OPT_QUERY, 0, "query", "SQL", CLI_TEXT, NULL, "Export what this query gives", false},
+    {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "Export this table", CLI_ONE_OF},
+    {CLI_OPT_QUERY, 0, "query", "SQL", CLI_TEXT, NULL, "Export what this query gives", CLI_ONE_OF},
     {CLI_OPT_OUT, 'o', "output", "OUT", CLI_FILE, NULL, "Write to OUT instead of standard output",
-     false},
+     CLI_MAYBE},
     {CLI_OPT_FORMAT, 0, "format", "F", CLI_WORDS, "csv tsv ndjson",
-     "What to write, if the name of OUT does not say it; csv", false},
-    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace OUT if it is there", false},
+     "What to write, if the name of OUT does not say it; csv", CLI_MAYBE},
+    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace OUT if it is there", CLI_MAYBE},
     CLI_KEY_OPTIONS,
     {0},
 };
 
 static const cli_option bench_options[] = {
-    {CLI_OPT_IN, 0, "dir", "DIR", CLI_DIRECTORY, NULL, "Measure the disk that DIR is on", false},
-    {CLI_OPT_SECONDS, 0, "seconds", "N", CLI_TEXT, NULL, "How long to measure; 20", false},
+    {CLI_OPT_IN, 0, "dir", "DIR", CLI_DIRECTORY, NULL, "Measure the disk that DIR is on",
+     CLI_MAYBE},
+    {CLI_OPT_SECONDS, 0, "seconds", "N", CLI_TEXT, NULL, "How long to measure; 20", CLI_MAYBE},
     {0},
 };
 
 static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
-     "The directory whose files are recorded; /usr/share", false},
-    {CLI_OPT_CHILD, 0, "crash-child", "DIR", CLI_DIRECTORY, NULL, NULL, false},
+     "The directory whose files are recorded; /usr/share", CLI_MAYBE},
+    {CLI_OPT_CHILD, 0, "crash-child", "DIR", CLI_DIRECTORY, NULL, NULL, CLI_MAYBE},
     {0},
 };
 

@@ -95,8 +95,64 @@ TEST(zsh_and_fish_completions_know_every_command_and_option)
         ck_assert(contains(zsh.out, words[i]));
         ck_assert(contains(fish.out, words[i]));
     }
+    ck_assert(contains(zsh.out, "'(--query)--table[Export this table]:T:'"));
+    ck_assert(contains(zsh.out, "'(--metrics --statements)--slow["));
+    ck_assert(contains(zsh.out, "'--full["));
     ck_assert(!contains(zsh.out, "crash-child"));
     ck_assert(!contains(fish.out, "crash-child"));
+}
+
+/* Of one paragraph of a usage: what stands in no brackets, with single blanks and no markup. */
+static void required_of(const char *text, char *to, size_t size)
+{
+    size_t len = 0;
+    int depth = 0;
+    for (; *text != '\0' && strncmp(text, "\n\n", 2) != 0 && len + 1 < size; text++) {
+        bool blank = *text == ' ' || *text == '\n';
+        depth += *text == '[';
+        if (depth == 0 && strchr("*_\\.", *text) == NULL &&
+            !(blank && (len == 0 || to[len - 1] == ' ')))
+            to[len++] = blank ? ' ' : *text;
+        depth -= *text == ']';
+    }
+    while (len > 0 && to[len - 1] == ' ')
+        len--;
+    to[len] = '\0';
+}
+
+/* `line` of a manual: "*skep NOUN VERB* ...", or "*skep NOUN* ...". False: it is of no command. */
+static bool asks_for_the_same(const char *line)
+{
+    char words[64] = "";
+    char manual[256];
+    char usage[256];
+    if (sscanf(line, "*skep %63[a-z ]*", words) != 1)
+        return false;
+    char *blank = strchr(words, ' ');
+    if (blank != NULL)
+        *blank = '\0';
+    ran r = blank != NULL ? SKEP(words, blank + 1, "-h") : SKEP(words, "-h");
+    ck_assert_int_eq(r.status, 0);
+    required_of(line, manual, sizeof(manual));
+    required_of(r.out + strlen("Usage: "), usage, sizeof(usage));
+    ck_assert_str_eq(manual, usage);
+    return true;
+}
+
+TEST(the_manuals_ask_for_the_same_as_the_program)
+{
+    static const char *const pages[] = {"skep.1", "skep-db.1", "skep-bench.1"};
+    int seen = 0;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        char path[256];
+        (void)snprintf(path, sizeof(path), "%s/docs/man/%s.scd", getenv("SKEP_SOURCE_DIR"),
+                       pages[i]);
+        const char *page = harness_read_file(path, NULL);
+        const char *end = strstr(page, "\n# DESCRIPTION");
+        for (const char *at = page; (at = strstr(at, "\n*skep")) != NULL && at < end; at++)
+            seen += asks_for_the_same(at + 1);
+    }
+    ck_assert_int_eq(seen, 22); /* twelve commands; ten of them also on a page of their own */
 }
 
 TEST(every_man_page_is_made_without_a_complaint)
@@ -122,6 +178,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(fish_completes_nouns_verbs_and_options),
     HARNESS_TEST(zsh_loads_the_completion),
     HARNESS_TEST(zsh_and_fish_completions_know_every_command_and_option),
+    HARNESS_TEST(the_manuals_ask_for_the_same_as_the_program),
     HARNESS_TEST(every_man_page_is_made_without_a_complaint),
 };
 const harness_suite complete_suite = HARNESS_SUITE("complete", tests);

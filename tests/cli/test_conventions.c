@@ -111,6 +111,43 @@ TEST(wrong_arguments_are_usage_errors)
     }
 }
 
+TEST(an_option_that_has_to_be_given_is_named_where_it_is_missing)
+{
+    static const struct {
+        const char *line[9];
+        const char *says;
+    } cases[] = {
+        {{"db", "import", "f", "d.csv"}, "db import: --table T is missing"},
+        {{"db", "import", "f", "d.csv", "--table="}, "--table: the name is empty"},
+        {{"db", "export", "f"}, "db export: --table T or --query SQL is missing"},
+        {{"db", "export", "f", "--query", "q", "--table", "t"}, "--table and --query exclude"},
+        {{"db", "rekey", "f"}, "db rekey: --new-key-file F or --decrypt is missing"},
+        {{"db", "rekey", "f", "--decrypt", "--new-key-file", "k"}, "--new-key-file and --decrypt"},
+        {{"db", "stats", "f", "--slow", "--metrics"}, "--metrics and --slow exclude each other"},
+        {{"db", "import", "f", "d.csv", "--table", "a", "--table", "b"}, "--table was given 2"},
+        {{"db", "import", "f", "--table", "t"}, "db import: DATA is missing"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *argv[10] = {"skep"};
+        memcpy(argv + 1, cases[i].line, sizeof(cases[i].line));
+        ran r = run_program(run_skep_path(), argv, 0);
+        ck_assert_int_eq(r.status, 2);
+        assert_one_line(r.err, cases[i].says, "--help)");
+    }
+}
+
+TEST(usage_lines_have_in_brackets_only_what_may_be_left_out)
+{
+    ran r = SKEP("db", "import", "-h");
+    ck_assert(contains(r.out, "skep db import FILE DATA --table T [--create] "));
+    r = SKEP("db", "export", "-h");
+    ck_assert(contains(r.out, "skep db export FILE --table T|--query SQL [--output OUT] "));
+    r = SKEP("--help");
+    ck_assert(contains(r.out, "skep db rekey FILE --new-key-file F|--decrypt [--yes] "));
+    ck_assert(contains(r.out, "skep db stats FILE [--metrics|--statements|--slow] [--limit N]\n"));
+    ck_assert(contains(r.out, "skep db query FILE SQL [--param V]... [--csv] "));
+}
+
 TEST(options_stand_before_the_noun_or_after_the_verb)
 {
     ran before = SKEP("--json", "version");
@@ -216,6 +253,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(help_lines_fit_80_columns),
     HARNESS_TEST(unknown_words_suggest_the_nearest),
     HARNESS_TEST(wrong_arguments_are_usage_errors),
+    HARNESS_TEST(an_option_that_has_to_be_given_is_named_where_it_is_missing),
+    HARNESS_TEST(usage_lines_have_in_brackets_only_what_may_be_left_out),
     HARNESS_TEST(options_stand_before_the_noun_or_after_the_verb),
     HARNESS_TEST(c_runs_as_if_started_in_that_directory),
     HARNESS_TEST(errors_are_one_line_with_what_which_why_and_the_code),

@@ -16,11 +16,11 @@ typedef struct cli_keys {
 #define CLI_CIPHERS "aegis chacha20 sqlcipher"
 #define CLI_KEY_FILE_OPTION                                                                        \
     {CLI_OPT_KEY_FILE, 0, "key-file", "F", CLI_FILE, NULL,                                         \
-     "Take the database's key from F, else from SKEP_KEY", false}
+     "Take the database's key from F, else from SKEP_KEY", CLI_MAYBE}
 #define CLI_KEY_OPTIONS                                                                            \
     CLI_KEY_FILE_OPTION,                                                                           \
     {CLI_OPT_CIPHER, 0, "cipher", "NAME", CLI_WORDS, CLI_CIPHERS,                                  \
-     "How the file is encrypted, where no X-skep records it", false}
+     "How the file is encrypted, where nothing beside it says so", CLI_MAYBE}
 /* clang-format on */
 
 /* Read what the command line and the environment give, and clear the environment of it. Where a key

@@ -96,12 +96,6 @@ static cli_exit tell(const rekey *r)
 static cli_exit check_call(const cli_call *call)
 {
     bool decrypt = cli_has(call, CLI_OPT_DECRYPT);
-    bool encrypt = cli_has(call, CLI_OPT_NEW_KEY_FILE);
-    if (decrypt && encrypt)
-        return cli_usage(call->ui, call->page,
-                         "--decrypt and --new-key-file contradict each other");
-    if (!decrypt && !encrypt)
-        return cli_usage(call->ui, call->page, "give --new-key-file F, or --decrypt");
     if (decrypt && cli_has(call, CLI_OPT_CIPHER))
         return cli_usage(call->ui, call->page, "--decrypt and --cipher contradict each other");
     return decrypt ? cli_confirm(call, "all that the file holds will lie on the disk in the clear")

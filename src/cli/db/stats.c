@@ -241,12 +241,8 @@ cli_exit cli_db_stats(const cli_call *call)
     stats s = {.ui = call->ui};
     skep_db *db = NULL;
     uint64_t limit = SIZE_MAX;
-    int asked = cli_has(call, CLI_OPT_METRICS) + cli_has(call, CLI_OPT_STATEMENTS) +
-                cli_has(call, CLI_OPT_SLOW);
-    if (asked > 1)
-        return cli_usage(call->ui, call->page,
-                         "--metrics, --statements and --slow contradict each other");
-    if (asked == 1)
+    if (cli_has(call, CLI_OPT_METRICS) || cli_has(call, CLI_OPT_STATEMENTS) ||
+        cli_has(call, CLI_OPT_SLOW))
         return cli_stats_running(call);
     cli_exit status = cli_number(call, CLI_OPT_LIMIT, 1, SIZE_MAX, &limit);
     if (status == CLI_DONE)

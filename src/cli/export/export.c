@@ -209,8 +209,6 @@ static cli_exit read_command(task *t)
     t->path = cli_value(call, CLI_OPT_OUT);
     if (t->path != NULL && strcmp(t->path, "-") == 0)
         t->path = NULL;
-    if ((t->table == NULL) == (query == NULL))
-        return cli_usage(t->ui, call->page, "either --table T or --query SQL");
     if (query != NULL)
         cli_buf_puts(&t->sql, query);
     t->out.format = cli_format_of(call, t->path);

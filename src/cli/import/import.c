@@ -335,8 +335,8 @@ static cli_exit read_command(import *m)
     m->shape.rule.null_text = cli_value(call, CLI_OPT_NULL);
     m->shape.columns = &m->columns;
     m->shape.table = m->table.name;
-    if (m->table.name == NULL || m->table.name[0] == '\0')
-        return cli_usage(m->ui, call->page, "which table? --table T");
+    if (m->table.name[0] == '\0')
+        return cli_usage(m->ui, call->page, "--table: the name is empty");
     if (m->shape.format == CLI_FORMAT_NONE)
         return cli_usage(m->ui, call->page, "%s: which format? --format csv, tsv or ndjson",
                          call->args[1]);

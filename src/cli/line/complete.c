@@ -198,9 +198,26 @@ static void zsh_action(cli_out *out, const char *label, cli_kind kind, const cha
     }
 }
 
-static void zsh_one(cli_out *out, const cli_option *option, bool letter)
+/* The others of its choice are not offered any more once one of them stands there. */
+static void zsh_not_with(cli_out *out, const cli_option *choice, const cli_option *option)
 {
-    cli_printf(out, "        '%s", option->many ? "*" : "");
+    const char *before = "(";
+    const cli_option *end = cli_choice_end(choice);
+    for (const cli_option *other = choice; other < end; other++) {
+        if (other == option)
+            continue;
+        cli_printf(out, "%s--%s", before, other->name);
+        before = " ";
+    }
+    if (end - choice > 1)
+        cli_putc(out, ')');
+}
+
+static void zsh_one(cli_out *out, const cli_option *choice, const cli_option *option, bool letter)
+{
+    cli_puts(out, "        '");
+    zsh_not_with(out, choice, option);
+    cli_puts(out, option->times == CLI_MANY ? "*" : "");
     if (letter)
         cli_printf(out, "-%c[", option->letter);
     else
@@ -212,21 +229,25 @@ static void zsh_one(cli_out *out, const cli_option *option, bool letter)
     cli_puts(out, "' \\\n");
 }
 
-static void zsh_option(cli_out *out, const cli_option *option, const char *where)
+static void zsh_options(cli_out *out, const cli_option *list)
 {
-    (void)where;
-    if (option->letter != 0)
-        zsh_one(out, option, true);
-    if (option->name != NULL)
-        zsh_one(out, option, false);
+    const cli_option *choice = list;
+    for (; list->id != 0; list++) {
+        if (list == cli_choice_end(choice))
+            choice = list;
+        if (list->help != NULL && list->letter != 0)
+            zsh_one(out, choice, list, true);
+        if (list->help != NULL && list->name != NULL)
+            zsh_one(out, choice, list, false);
+    }
 }
 
 static void zsh_command(cli_out *out, const cli_command *row, const char *indent)
 {
     cli_printf(out, "%s(%s) _arguments -s -S \\\n", indent,
                row->verb != NULL ? row->verb : row->noun);
-    each_option(out, row->options, zsh_option, NULL);
-    each_option(out, cli_globals, zsh_option, NULL);
+    zsh_options(out, row->options);
+    zsh_options(out, cli_globals);
     for (const cli_arg *arg = row->args; arg->name != NULL; arg++) {
         cli_printf(out, "        '%s", arg->optional ? ":" : "");
         zsh_action(out, arg->name, arg->kind, arg->words);
@@ -273,7 +294,7 @@ static void zsh(cli_out *out)
         cli_putc(out, '\'');
     }
     cli_puts(out, " )\n    _arguments -C -s -S \\\n");
-    each_option(out, cli_globals, zsh_option, NULL);
+    zsh_options(out, cli_globals);
     cli_puts(out, "        '1:noun:->noun' '*::argument:->rest' && return 0\n"
                   "    if [[ $state == noun ]]; then\n"
                   "        _describe noun nouns && return 0\n"

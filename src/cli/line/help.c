@@ -6,6 +6,7 @@
 
 #define NAME_COLUMNS 16
 #define LABEL_MAX 64
+#define CHOICE_MAX 256
 #define LINE_COLUMNS 80
 #define NEXT_COLUMN 11 /* where a command line goes on */
 
@@ -66,6 +67,30 @@ static void word(cli_out *out, const char *text, int *column)
     *column += 1 + width;
 }
 
+/* An option, or those of one choice, as a word: in brackets where it may be left out. Returns the
+ * option behind them. */
+static const cli_option *choice(cli_out *out, const cli_option *option, int *column)
+{
+    char text[CHOICE_MAX] = "";
+    size_t len = 0;
+    const cli_option *end = cli_choice_end(option);
+    bool may = option->times != CLI_ONCE && option->times != CLI_ONE_OF;
+    if (option->help == NULL)
+        return end;
+    for (const cli_option *one = option; one < end && len < sizeof(text); one++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s--%s%s%s",
+                                one > option ? "|"
+                                : may        ? "["
+                                             : "",
+                                one->name, one->value != NULL ? " " : "",
+                                one->value != NULL ? one->value : "");
+    if (len < sizeof(text))
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s", may ? "]" : "",
+                       option->times == CLI_MANY ? "..." : "");
+    word(out, text, column);
+    return end;
+}
+
 static void command_line(cli_out *out, const cli_command *command, int column)
 {
     char text[LABEL_MAX];
@@ -78,14 +103,8 @@ static void command_line(cli_out *out, const cli_command *command, int column)
         (void)snprintf(text, sizeof(text), arg->optional ? "[%s]" : "%s", arg->name);
         word(out, text, &column);
     }
-    for (const cli_option *option = command->options; option->id != 0; option++) {
-        if (option->help == NULL)
-            continue;
-        (void)snprintf(text, sizeof(text), "[--%s%s%s]%s", option->name,
-                       option->value != NULL ? " " : "", option->value != NULL ? option->value : "",
-                       option->many ? "..." : "");
-        word(out, text, &column);
-    }
+    for (const cli_option *option = command->options; option->id != 0;)
+        option = choice(out, option, &column);
     word(out, "[--json]", &column);
     cli_puts(out, "\n");
 }

@@ -11,6 +11,7 @@
 
 #define OPTIONS_MAX 32
 #define NAME_MAX_LEN 64
+#define MISSING_MAX 256
 #define LONG_BASE 256 /* getopt's value for row i of the list is LONG_BASE + i */
 
 /* The options that are valid at one place of the command line, in the forms that getopt wants. */
@@ -199,6 +200,15 @@ const char *cli_value(const cli_call *call, cli_option_id id)
     return value;
 }
 
+const cli_option *cli_choice_end(const cli_option *list)
+{
+    cli_times times = list->times;
+    if (times == CLI_ONE_OF || times == CLI_AT_MOST_ONE_OF)
+        while (list[1].id != 0 && list[1].times == times)
+            list++;
+    return list + 1;
+}
+
 void cli_call_dispose(cli_call *call)
 {
     free(call->given);
@@ -265,14 +275,56 @@ static cli_exit check_args(cli_call *call, int argc, char **argv)
     for (; call->arg_count < argc; arg++) {
         const char *word = argv[call->arg_count];
         if (arg->name == NULL)
-            return cli_usage(call->ui, page, "skep %s: one argument too many: %s", page, word);
+            return cli_usage(call->ui, page, "%s: one argument too many: %s", page, word);
         if (arg->words != NULL && !word_in(arg->words, word))
             return cli_usage(call->ui, page, "%s %s: it is one of: %s", arg->name, word,
                              arg->words);
         call->args[call->arg_count++] = word;
     }
     if (arg->name != NULL && !arg->optional)
-        return cli_usage(call->ui, page, "skep %s: %s is missing", page, arg->name);
+        return cli_usage(call->ui, page, "%s: %s is missing", page, arg->name);
+    return CLI_DONE;
+}
+
+/* `choice` ends before `end`: how many of its options were given, none of them twice if it takes a
+ * value that only one can have. */
+static cli_exit check_choice(const cli_call *call, const cli_option *choice, const cli_option *end)
+{
+    const cli_option *had = NULL;
+    const char *page = call->page;
+    for (const cli_option *one = choice; one < end; one++) {
+        int times = 0;
+        for (size_t i = 0; i < call->given_count; i++)
+            times += call->given[i].id == one->id;
+        if (times > 1 && one->value != NULL && one->times != CLI_MANY)
+            return cli_usage(call->ui, page, "--%s was given %d times; give it once", one->name,
+                             times);
+        if (times > 0 && had != NULL)
+            return cli_usage(call->ui, page, "--%s and --%s exclude each other", had->name,
+                             one->name);
+        had = times > 0 ? one : had;
+    }
+    if (had != NULL || (choice->times != CLI_ONCE && choice->times != CLI_ONE_OF))
+        return CLI_DONE;
+    char names[MISSING_MAX] = "";
+    size_t len = 0;
+    for (const cli_option *one = choice; one < end && len < sizeof(names); one++)
+        len += (size_t)snprintf(
+            names + len, sizeof(names) - len, "%s--%s%s%s", one > choice ? " or " : "", one->name,
+            one->value != NULL ? " " : "", one->value != NULL ? one->value : "");
+    return cli_usage(call->ui, page, "%s: %s is missing", page, names);
+}
+
+static cli_exit check_options(const cli_call *call)
+{
+    const cli_option *option = call->command->options;
+    while (option->id != 0) {
+        const cli_option *end = cli_choice_end(option);
+        cli_exit status = check_choice(call, option, end);
+        if (status != CLI_DONE)
+            return status;
+        option = end;
+    }
     return CLI_DONE;
 }
 
@@ -309,6 +361,8 @@ static bool parse_command(int argc, char **argv, cli_call *call, cli_exit *statu
         return false;
     }
     *status = check_args(call, argc - end, argv + end);
+    if (*status == CLI_DONE)
+        *status = check_options(call);
     if (*status == CLI_DONE)
         *status = apply_globals(call);
     return *status == CLI_DONE;
