@@ -58,6 +58,8 @@ cli_exit cli_usage(const cli_ui *ui, const char *page, const char *fmt, ...)
  * Returns CLI_FAILED. */
 cli_exit cli_fail(const cli_ui *ui);
 cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err);
+/* The same where the command knows better than the code what can be done. */
+cli_exit cli_fail_advised(const cli_ui *ui, const skep_err *err, const char *todo);
 /* The same for a failed system call of the program itself. */
 cli_exit cli_fail_errno(const cli_ui *ui, int sys_errno, const char *what, const char *which);
 cli_exit cli_fail_memory(const cli_ui *ui);

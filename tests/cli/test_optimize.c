@@ -161,8 +161,9 @@ TEST(a_vacuum_that_is_killed_leaves_the_file_as_it_was_and_runs_again)
         const char *path = holey(name, before);
         for (int round = 0; round < 3; round++)
             vacuum_and_kill(path, modes[i][1]);
-        ck_assert_int_eq(SKEP("db", "check", path, "--full").status, 0);
-        assert_sound(path);
+        assert_sound(path); /* stock sqlite3 undoes what was cut off, which skep db check may not */
+        ran r = SKEP("db", "check", path, "--full");
+        ck_assert_msg(r.status == 0, "%d: %s", r.status, r.err);
         ck_assert_int_eq(SKEP("-q", "db", "optimize", path, "--vacuum").status, 0);
         ck_assert_int_eq(free_pages(path), 0);
         assert_sound(path);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "run.h"
+#include "untouched.h"
 
 #define QUERY(db, sql, ...) SKEP("db", "query", (db), (sql), __VA_ARGS__)
 
@@ -167,6 +168,41 @@ TEST(wrong_sql_is_exit_3_with_the_reason)
     ck_assert_uint_eq(r.out_len, 0);
 }
 
+TEST(what_only_reads_says_how_to_undo_what_was_cut_off)
+{
+    const char *path = harness_path("cut.db");
+    leave_journal(path);
+    static const char *const lines[][6] = {
+        {"db", "check"}, {"db", "stats"}, {"db", "query"}, {"db", "export"}};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const char *argv[8] = {"skep", lines[i][0], lines[i][1], path};
+        if (i == 2)
+            argv[4] = "SELECT count(*) FROM t";
+        if (i == 3)
+            argv[4] = "--table=t";
+        ran r = run_program(run_skep_path(), argv, 0);
+        ck_assert_int_eq(r.status, 3);
+        ck_assert_uint_eq(r.out_len, 0);
+        assert_one_line(r.err, "cut.db: a transaction was interrupted",
+                        "; skep db query FILE \"SELECT 1\" --write does that (SKEP_EREADONLY)");
+    }
+    ck_assert_int_eq(SKEP("db", "query", path, "SELECT 1", "--write").status, 0);
+    ck_assert_str_eq(SKEP("db", "check", path, "-q").out, "ok\n");
+    assert_json(SKEP("db", "query", path, "SELECT sum(a) AS n FROM t", "--json").out,
+                "{\"n\": 2001000}");
+}
+
+TEST(a_statement_that_changes_is_refused_with_what_allows_it)
+{
+    const char *path = FIXTURE("t.db", "CREATE TABLE t (a)");
+    ran r = SKEP("db", "query", path, "DELETE FROM t");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "; add --write if it may be changed (SKEP_EREADONLY)");
+    r = SKEP("db", "export", path, "--query", "DELETE FROM t");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "; use a statement that only reads (SKEP_EREADONLY)");
+}
+
 TEST(json_and_csv_contradict_each_other)
 {
     ran r = QUERY(values_db(), "SELECT 1", "--json", "--csv");
@@ -218,6 +254,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(params_that_contradict_their_prefix_are_usage_errors),
     HARNESS_TEST(the_count_of_params_must_fit),
     HARNESS_TEST(wrong_sql_is_exit_3_with_the_reason),
+    HARNESS_TEST(what_only_reads_says_how_to_undo_what_was_cut_off),
+    HARNESS_TEST(a_statement_that_changes_is_refused_with_what_allows_it),
     HARNESS_TEST(json_and_csv_contradict_each_other),
     HARNESS_TEST(rows_before_an_error_are_printed_and_the_exit_is_3),
     HARNESS_TEST(memory_does_not_grow_with_the_rows),

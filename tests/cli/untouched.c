@@ -105,3 +105,23 @@ void leave_wal(const char *path, const char *sql)
         ".filectrl persist_wal 1", "-cmd", ".dbconfig no_ckpt_on_close on", path, sql, NULL});
     ck_assert(harness_exists(wal));
 }
+
+void leave_journal(const char *path)
+{
+    static const char sql[] =
+        "CREATE TABLE t (a, b);\n"
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n LIMIT 2000)"
+        " INSERT INTO t SELECT x, zeroblob(500) FROM n;\n"
+        "PRAGMA cache_size=5; BEGIN; UPDATE t SET a = a + 1, b = zeroblob(501);\n"
+        ".system kill -9 $PPID\n";
+    char read[4096];
+    char journal[4096];
+    if (!harness_exists(SQLITE3))
+        harness_skip_test(SKIP_TOOL, SQLITE3);
+    (void)snprintf(read, sizeof(read), ".read %s", harness_path("cut.sql"));
+    (void)snprintf(journal, sizeof(journal), "%s-journal", path);
+    harness_write_file(harness_path("cut.sql"), sql, sizeof(sql) - 1);
+    ran r = run_program(SQLITE3, (const char *const[]){"sqlite3", path, read, NULL}, 0);
+    ck_assert_int_eq(r.status, 128 + 9);
+    ck_assert(harness_exists(journal));
+}

@@ -30,5 +30,8 @@ void untouched_check_bytes(const untouched *before);
 ran stock_sql(const char *path, const char *sql);
 /* Leave a -wal beside `path`, as a crash does: what `sql` writes is in it only. */
 void leave_wal(const char *path, const char *sql);
+/* A table t (a, b) of 2,000 rows in a file with the rollback journal of a process that was killed
+ * when it had begun to write the file itself: nobody can read it before that is undone. */
+void leave_journal(const char *path);
 
 #endif

@@ -97,7 +97,8 @@ static cli_exit check_file(check *c, const cli_call *call)
     cli_progress_begin(&c->progress, c->ui, "checking", "pages", 0);
     cli_exit status = cli_try_reading(call, c->path, &db);
     if (status == CLI_DONE && db == NULL)
-        status = failed(c);
+        status =
+            skep_last_error()->code == SKEP_EREADONLY ? cli_fail_reading(call, c->path) : failed(c);
     else if (status == CLI_DONE)
         status = cli_close(call, db, check_opened(c, db));
     cli_progress_end(&c->progress);

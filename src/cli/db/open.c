@@ -23,21 +23,21 @@ static cli_exit try_with(const cli_call *call, const char *path, uint32_t flags,
 }
 
 /* Reading would have to write first: to undo a transaction that was cut off, or recover a WAL. */
-static cli_exit fail_reading(const cli_call *call, const char *path)
+cli_exit cli_fail_reading(const cli_call *call, const char *path)
 {
     skep_err err = *skep_last_error();
-    if (err.code == SKEP_EREADONLY)
-        (void)snprintf(err.text, sizeof(err.text),
-                       "%s: a transaction was interrupted, which has to be undone before it can be "
-                       "read (skep db query FILE \"SELECT 1\" --write does that)",
-                       path);
-    return cli_fail_err(call->ui, &err);
+    if (err.code != SKEP_EREADONLY)
+        return cli_fail_err(call->ui, &err);
+    (void)snprintf(
+        err.text, sizeof(err.text),
+        "%s: a transaction was interrupted, which has to be undone before it can be read", path);
+    return cli_fail_advised(call->ui, &err, "skep db query FILE \"SELECT 1\" --write does that");
 }
 
 static cli_exit open_with(const cli_call *call, const char *path, uint32_t flags, skep_db **out)
 {
     cli_exit status = try_with(call, path, flags, out);
-    return status == CLI_DONE && *out == NULL ? fail_reading(call, path) : status;
+    return status == CLI_DONE && *out == NULL ? cli_fail_reading(call, path) : status;
 }
 
 cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out)

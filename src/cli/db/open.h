@@ -11,6 +11,8 @@ cli_exit cli_open_reading(const cli_call *call, const char *path, skep_db **out)
 /* The same, but where the database itself cannot be opened nothing is said and `*out` is NULL: the
  * thread's error tells why. */
 cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out);
+/* What that error was, said; where reading had to write first, also how to do that. */
+cli_exit cli_fail_reading(const cli_call *call, const char *path);
 /* For changing a file that may be another program's: its journal mode stays. */
 cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out);
 /* The number that is the first column of the first row; `*out` stays as it is where there is none.

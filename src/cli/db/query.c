@@ -122,7 +122,9 @@ static cli_exit stopped(query *q, int rc, const skep_err *err)
         return CLI_FAILED;
     default:
         (void)cli_out_end(&out, q->ui, CLI_FAILED); /* the rows before the error */
-        return cli_fail_err(q->ui, err);
+        return err->code == SKEP_EREADONLY && !q->write
+                   ? cli_fail_advised(q->ui, err, "add --write if it may be changed")
+                   : cli_fail_err(q->ui, err);
     }
 }
 

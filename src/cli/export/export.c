@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/db/open.h"
 #include "cli/export/write.h"
 #include "cli/import/import.h"
 #include "cli/show/json.h"
@@ -171,7 +172,7 @@ static cli_exit open_and_read(task *t)
     opts.key = t->keys.key;
     opts.cipher = t->keys.cipher;
     if (skep_db_open(t->call->args[0], &opts, &db) < 0)
-        return cli_fail(t->ui);
+        return cli_fail_reading(t->call, t->call->args[0]);
     cli_exit status = read_all(t, db);
     if (skep_db_close(db) < 0 && status == CLI_DONE)
         status = cli_fail(t->ui);

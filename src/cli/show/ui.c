@@ -125,7 +125,7 @@ static const char *advice(int code)
     case SKEP_EDENIED:
         return "check the permissions of the file and its directory";
     case SKEP_EREADONLY:
-        return "add --write if it may be changed";
+        return "use a statement that only reads";
     case SKEP_ELIMIT:
         return "ask for less at once";
     case SKEP_EFULL:
@@ -153,7 +153,7 @@ static const char *advice(int code)
     }
 }
 
-cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err)
+cli_exit cli_fail_advised(const cli_ui *ui, const skep_err *err, const char *todo)
 {
     char text[MESSAGE_MAX];
     const char *left = "";
@@ -161,7 +161,7 @@ cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err)
         left = "; whether the change survives is unknown";
     else if (err->outcome == SKEP_OUTCOME_COMMITTED)
         left = "; the change was made all the same";
-    (void)snprintf(text, sizeof(text), "%s%s; %s (%s)", err->text, left, advice(err->code),
+    (void)snprintf(text, sizeof(text), "%s%s; %s (%s)", err->text, left, todo,
                    skep_code_name(err->code));
     say_line(ui, CLI_BAD, text);
     if (ui->loud > 0)
@@ -169,6 +169,11 @@ cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err)
                 err->room[0] != '\0' ? err->room : "cli", err->engine_code, err->sys_errno,
                 skep_outcome_name(err->outcome));
     return CLI_FAILED;
+}
+
+cli_exit cli_fail_err(const cli_ui *ui, const skep_err *err)
+{
+    return cli_fail_advised(ui, err, advice(err->code));
 }
 
 cli_exit cli_fail(const cli_ui *ui)
