@@ -65,8 +65,8 @@ static void assert_round_trip(skep__conn *conn, skep_value v)
     skep__stmt_return(stmt);
 }
 
-/* At NORMAL: what the disk does is not what these tests are about, and a sync of each of hundreds of
- * values takes minutes on a busy one. */
+/* At NORMAL: what the disk does is not what these tests are about, and a sync of each of hundreds
+ * of values takes minutes on a busy one. */
 static skep__conn *open_table(void)
 {
     skep__conn_opts opts = sql_opts(SKEP__CONN_WRITER);
