@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -83,4 +84,23 @@ cli_exit cli_tempdir_remove(const cli_ui *ui, const cli_tempdir *dir)
     if (rmdir(dir->path) != 0)
         return cli_fail_errno(ui, errno, "remove", dir->path);
     return CLI_DONE;
+}
+
+/* The name is gone before anything is in it, so that nothing stays whatever happens. */
+int cli_nameless_file(bool secret)
+{
+    char path[CLI_TEMPDIR_MAX];
+    const char *dir = getenv("TMPDIR");
+    if (secret)
+        return memfd_create("skep", MFD_CLOEXEC);
+    int len = snprintf(path, sizeof(path), "%s/skep-XXXXXX",
+                       dir != NULL && dir[0] != '\0' ? dir : "/tmp");
+    if (len < 0 || (size_t)len >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        (void)unlink(path);
+    return fd;
 }

@@ -19,4 +19,9 @@ cli_exit cli_tempdir_make(const cli_ui *ui, const char *base, const char *name, 
 /* Remove it and the files in it; nobody else made any. */
 cli_exit cli_tempdir_remove(const cli_ui *ui, const cli_tempdir *dir);
 
+/* A file for reading and writing that has no name, in TMPDIR, else in /tmp; -1 and errno. A secret
+ * one is in memory: what is in an encrypted database, or on its way there, lies on no disk in the
+ * clear. */
+int cli_nameless_file(bool secret);
+
 #endif

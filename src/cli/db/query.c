@@ -11,9 +11,11 @@
 #include "cli/line/param.h"
 #include "cli/show/progress.h"
 #include "cli/show/rows.h"
+#include "cli/tempdir.h"
 
 /* Reading streams: each row is printed as it is found. Writing cannot: its transaction may be run
- * again, and its rows are true only once it is committed: they wait in a temporary file. */
+ * again, and its rows are true only once it is committed: they wait in a temporary file, or in
+ * memory if the database is encrypted. */
 
 /* What the transaction function returns for a failure that is not the database's. */
 enum { STOP_OUTPUT = SKEP_EUSER, STOP_MEMORY = SKEP_EUSER - 1, STOP_AGAIN = SKEP_EUSER - 2 };
@@ -159,6 +161,18 @@ static cli_exit run_query(query *q, skep_db *db)
     return closed < 0 && status == CLI_DONE ? cli_fail(q->ui) : status;
 }
 
+/* NULL: errno says why. */
+static FILE *result_file(skep_db *db)
+{
+    skep_db_info info = {.size = (uint32_t)sizeof(info)};
+    bool secret = skep_db_get_info(db, &info) < 0 || info.encrypted != 0;
+    int fd = cli_nameless_file(secret);
+    FILE *file = fd >= 0 ? fdopen(fd, "w+") : NULL;
+    if (fd >= 0 && file == NULL)
+        (void)close(fd);
+    return file;
+}
+
 static cli_exit open_and_run(query *q, const cli_call *call)
 {
     skep_db *db = NULL;
@@ -170,7 +184,7 @@ static cli_exit open_and_run(query *q, const cli_call *call)
         q->out.file = stdout;
         return run_query(q, db);
     }
-    q->out.file = tmpfile();
+    q->out.file = result_file(db);
     if (q->out.file == NULL) {
         int why = errno;
         (void)skep_db_close(db);

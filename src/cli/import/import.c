@@ -275,7 +275,7 @@ static cli_exit work(import *m)
         rc = cli_feed_init(&m->feed, &m->source, &m->shape);
     if (rc != 0)
         return say_source(m, rc);
-    rc = m->create ? cli_source_spool(&m->source) : 0;
+    rc = m->create ? cli_source_spool(&m->source, m->keys.key != NULL) : 0;
     if (rc != 0)
         return cli_stopping() ? failed(m, IMPORT_STOPPED, NULL) : say_source(m, rc);
     rc = import_reject_open(&m->reject, force);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/stop.h"
+#include "cli/tempdir.h"
 
 #define LOOK_EVERY_MS 100
 #define PIECE_MAX ((size_t)1 << 30) /* of one system call */
@@ -134,29 +135,12 @@ static int copy_all(cli_source *source, int to, char *piece, size_t room)
     return rc;
 }
 
-/* The name is gone before anything is in it, so that nothing stays whatever happens. */
-static int nameless_file(void)
-{
-    char path[4096];
-    const char *dir = getenv("TMPDIR");
-    int len = snprintf(path, sizeof(path), "%s/skep-XXXXXX",
-                       dir != NULL && dir[0] != '\0' ? dir : "/tmp");
-    if (len < 0 || (size_t)len >= sizeof(path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0)
-        (void)unlink(path);
-    return fd;
-}
-
-int cli_source_spool(cli_source *source)
+int cli_source_spool(cli_source *source, bool secret)
 {
     if (source->seekable)
         return 0;
     char *piece = malloc(CLI_SOURCE_KEPT_MAX);
-    int fd = piece != NULL ? nameless_file() : -1;
+    int fd = piece != NULL ? cli_nameless_file(secret) : -1;
     int rc = fd >= 0 ? 0 : piece == NULL ? ENOMEM : errno;
     if (rc == 0)
         rc = copy_all(source, fd, piece, CLI_SOURCE_KEPT_MAX);

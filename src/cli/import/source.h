@@ -23,8 +23,9 @@ typedef struct cli_source {
 
 /* `path` "-" is standard input. Returns 0 or an errno. */
 int cli_source_open(cli_source *source, const char *path);
-/* Copy what cannot be read twice into a nameless temporary file, and read that. */
-int cli_source_spool(cli_source *source);
+/* Copy what cannot be read twice into a nameless temporary file, and read that; into memory if it
+ * is secret. */
+int cli_source_spool(cli_source *source, bool secret);
 /* Fill `data`, unless the input ends before. Ends early, with EINTR, when the user asked to stop.
  */
 int cli_source_read(cli_source *source, char *data, size_t room, size_t *got);
