@@ -19,7 +19,9 @@ enum {
     SKEP_MAINTAIN_ANALYZE = 1u << 0, /**< skep_db_optimize(): statistics of every table, not only of
                                           those that seem to need it */
     SKEP_MAINTAIN_VACUUM = 1u << 1,  /**< skep_db_optimize(): write the file anew without free
-                                          pages. Needs twice its size on disk; writers wait */
+                                          pages. Writers wait. Needs twice its size on disk, and
+                                          once more for a temporary file, or, where the file is
+                                          encrypted, in memory */
     SKEP_MAINTAIN_TRUNCATE = 1u << 2 /**< skep_db_checkpoint(): also cut the -wal to nothing */
 };
 
@@ -61,7 +63,7 @@ SKEP_API int skep_db_checkpoint(skep_db *db, const skep_maintain_opts *opts,
 
 /** Bring the query planner's statistics up to date (PRAGMA optimize) and give free pages back where
  *  the file can do that in steps (auto_vacuum=INCREMENTAL); see the flags for more. SKEP_EFULL,
- *  before anything is begun, where the disk has no room for a VACUUM. `result` may be NULL. */
+ *  before anything is begun, where a disk has no room for a VACUUM. `result` may be NULL. */
 SKEP_API int skep_db_optimize(skep_db *db, const skep_maintain_opts *opts,
                               skep_maintain_result *result) SKEP_CHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Maintenance that somebody asks for: checkpoints, statistics, VACUUM. On any file, also one of
+/* Maintenance that somebody asks for: checkpoints, statistics. On any file, also one of
  * another program; where others are in the way it waits, and names them when it gives up. */
 #include <skep/maintain.h>
 
@@ -9,7 +9,6 @@
 #include "base/event.h"
 #include "base/point.h"
 #include "db/db_private.h"
-#include "os/os.h"
 
 typedef struct by_hand {
     const skep_maintain_opts *opts;
@@ -17,8 +16,6 @@ typedef struct by_hand {
     uint64_t began_ns;
     uint64_t wait_ns; /* what waits for others ends then */
     uint64_t work_ns; /* and the work then; 0: never */
-    const char *step;
-    uint64_t told_ns;
     skep__checkpoint_mode mode;
     uint64_t pages;
     uint64_t left;
@@ -160,69 +157,15 @@ static int checkpoint(skep_db *db, by_hand *b)
 
 /* ---- optimize ---- */
 
-static bool vacuum_look(void *ctx)
-{
-    by_hand *b = ctx;
-    uint64_t now = skep__coarse_ns();
-    if (now >= b->told_ns + SKEP__DB_PROGRESS_NS) {
-        b->told_ns = now;
-        progress(b, b->step, 0, 0);
-    }
-    return false;
-}
-
-/* The new file is made beside the old one, then goes through the WAL or a journal. */
-static int check_space(skep_db *db, const skep__conn_info *info)
-{
-    uint64_t bytes_free = 0;
-    uint64_t need = 2 * (info->pages - info->free_pages) * info->page_size;
-    SKEP__TRY(skep__os_free_bytes(db->path, &bytes_free));
-    if (bytes_free < need)
-        return SKEP__FAIL(SKEP_EFULL, "VACUUM of %s needs %llu bytes on the disk, %llu are free",
-                          db->path, (unsigned long long)need, (unsigned long long)bytes_free);
-    return SKEP_OK;
-}
-
-static int vacuum_job(skep_db *db, void *arg)
-{
-    by_hand *b = arg;
-    skep__conn_info info = {0};
-    SKEP__TRY(skep__db_check_poison(db));
-    if (db->writer->driver->in_tx(db->writer)) /* a rollback that found no memory */
-        SKEP__TRY(skep__conn_control(db->writer, SKEP__ROLLBACK));
-    SKEP__TRY(db->writer->driver->info(db->writer, &info));
-    SKEP__TRY(check_space(db, &info));
-    b->step = "vacuum";
-    skep__limit limit = {.deadline_ns = b->work_ns,
-                         .cancel = b->opts->cancel,
-                         .abort = &db->abort,
-                         .look = vacuum_look,
-                         .look_ctx = b};
-    SKEP__POINT("db.before_vacuum");
-    db->writer->limit = &limit;
-    int rc = db->writer->driver->execute(db->writer, "VACUUM", NULL, NULL);
-    db->writer->limit = NULL;
-    if (rc < 0 && (db->writer->sync_failed || rc == SKEP_EIO))
-        return skep__db_poison(db);
-    if (rc < 0)
-        return rc;
-    atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));
-    return SKEP_OK;
-}
-
 /* The packed file stands in the WAL; the old one shrinks when that is written back. Readers that
  * are in the way only put it off. */
 static int vacuum(skep_db *db, by_hand *b)
 {
-    int rc = skep__writer_exclusive_with(db, vacuum_job, b, b->work_ns, b->opts->cancel);
-    if (rc == SKEP_EBUSY)
-        return SKEP__FAIL(SKEP_EBUSY, "VACUUM of %s: another process or a reader kept its lock",
-                          db->path);
-    SKEP__TRY(rc);
+    SKEP__TRY(skep__vacuum(db, b->opts, b->work_ns));
     b->wait_ns =
         skep__deadline_ns(b->opts->timeout_ms > 0 ? b->opts->timeout_ms : db->opts.busy_timeout_ms);
     bool owned = skep__checkpoint_owned(db);
-    rc = owned ? SKEP_OK : checkpoint_until(db, b, SKEP__CHECKPOINT_PASSIVE);
+    int rc = owned ? SKEP_OK : checkpoint_until(db, b, SKEP__CHECKPOINT_PASSIVE);
     return rc == SKEP_EBUSY ? SKEP_OK : rc;
 }
 

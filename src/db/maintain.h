@@ -139,6 +139,8 @@ int skep__upkeep_vacuum(skep_db *db, uint64_t keep, const skep_maintain_opts *op
                         const skep_call_opts *call);
 /* The planner's statistics, before the database closes, if it wrote anything. */
 void skep__upkeep_last(skep_db *db);
+/* VACUUM (vacuum.c), as the writer. `deadline_ns` 0: none. */
+int skep__vacuum(skep_db *db, const skep_maintain_opts *opts, uint64_t deadline_ns);
 int skep__check_run(skep_db *db, const skep_check_opts *opts);
 int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel);
 

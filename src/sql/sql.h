@@ -158,6 +158,11 @@ struct skep__driver {
      * columns as text, NULL for NULL; a negative return ends the statement and passes through. */
     int (*execute)(skep__conn *conn, const char *sql, skep__row_fn *row, void *ctx);
     uint64_t (*pages_read)(skep__conn *conn); /* from the file, since it was opened */
+    /* Write the file anew. What is built for that goes through a temporary file if the database is
+     * plain, else through memory. `*unsure`: it failed half-way, and what was written may count. */
+    int (*vacuum)(skep__conn *conn, bool *unsure);
+    /* The directory of such files. SKEP_EUNSUPPORTED: there is none that can be written to. */
+    int (*temp_dir)(skep__conn *conn, char *out, size_t size);
 };
 typedef struct skep__driver skep__driver;
 

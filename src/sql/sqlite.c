@@ -463,6 +463,50 @@ static int execute(skep__conn *base, const char *sql, skep__row_fn *row, void *c
     return failed;
 }
 
+/* Its pages are gathered in a temporary database, and SQLite3MC encrypts no temporary file. Where
+ * the way back to memory fails, what is temporary of this plain file stays in files: no secret is
+ * told by it. */
+static int vacuum(skep__conn *base, bool *unsure)
+{
+    bool through_file = base->cipher == 0;
+    skep_err err = {0};
+    if (through_file)
+        SKEP__TRY(execute(base, "PRAGMA temp_store=FILE", NULL, NULL));
+    int rc = execute(base, "VACUUM", NULL, NULL);
+    if (rc < 0)
+        skep__err_save(&err);
+    int back = through_file ? execute(base, "PRAGMA temp_store=DEFAULT", NULL, NULL) : SKEP_OK;
+    (void)back;
+    if (rc >= 0)
+        return SKEP_OK;
+    /* A file that could not even be opened, the temporary one say, has done no harm. */
+    *unsure = base->sync_failed || (rc == SKEP_EIO && (err.engine_code & 0xff) == SQLITE_IOERR &&
+                                    err.engine_code != SQLITE_IOERR_GETTEMPPATH);
+    return skep__err_install(&err);
+}
+
+/* SQLite chooses it, so SQLite is asked: for the name that its next temporary file would have. */
+static int temp_dir(skep__conn *base, char *out, size_t size)
+{
+    char *name = NULL;
+    int rc =
+        sqlite3_file_control(sqlite_of(base)->handle, "main", SQLITE_FCNTL_TEMPFILENAME, &name);
+    if (rc == SQLITE_OK && name == NULL)
+        return skep__oom();
+    const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+    size_t len = slash != NULL ? (size_t)(slash - name) : 0;
+    bool fits = len > 0 && len < size;
+    if (fits) {
+        memcpy(out, name, len);
+        out[len] = '\0';
+    }
+    sqlite3_free(name);
+    return fits ? SKEP_OK
+                : SKEP__FAIL(SKEP_EUNSUPPORTED,
+                             "there is no directory for temporary files: SQLITE_TMPDIR, TMPDIR, "
+                             "/var/tmp, /usr/tmp and /tmp cannot be written to");
+}
+
 static uint64_t pages_read(skep__conn *base)
 {
     int now = 0;
@@ -511,4 +555,6 @@ const skep__driver skep__sqlite_driver = {
     .info = info,
     .execute = execute,
     .pages_read = pages_read,
+    .vacuum = vacuum,
+    .temp_dir = temp_dir,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,4 +211,14 @@ void check_one_line(const char *text, const char *const parts[])
     ck_assert_msg(strncmp(text, "skep: ", 6) == 0, "not from skep: %s", text);
     for (; *parts != NULL; parts++)
         ck_assert_msg(contains(text, *parts), "`%s` is not in: %s", *parts, text);
+}
+
+const char *key_file(const char *name)
+{
+    const char *path = harness_path(name);
+    unsigned char key[32];
+    memset(key, name[0], sizeof(key));
+    harness_write_file(path, key, sizeof(key));
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    return path;
 }

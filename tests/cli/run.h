@@ -66,4 +66,7 @@ bool contains(const char *text, const char *part);
 #define FIXTURE(name, ...) fixture((name), (const char *const[]){__VA_ARGS__, NULL})
 const char *fixture(const char *name, const char *const statements[]);
 
+/* A key of 32 bytes, which the name decides, in a file that only its owner may read. */
+const char *key_file(const char *name);
+
 #endif

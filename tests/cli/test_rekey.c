@@ -13,17 +13,6 @@
 
 #define REKEY(path, ...) SKEP("db", "rekey", (path), __VA_ARGS__)
 
-/* A file of 32 bytes that only its owner may read. */
-static const char *key_file(const char *name)
-{
-    const char *path = harness_path(name);
-    unsigned char key[32];
-    memset(key, name[0], sizeof(key));
-    harness_write_file(path, key, sizeof(key));
-    ck_assert_int_eq(chmod(path, 0600), 0);
-    return path;
-}
-
 static const char *plain(int rows)
 {
     char sql[512];

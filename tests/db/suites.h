@@ -36,6 +36,7 @@ extern const harness_suite pool_suite;
 extern const harness_suite fork_suite;
 
 extern const harness_suite maintain_suite;
+extern const harness_suite vacuum_suite;
 extern const harness_suite lock_suite;
 extern const harness_suite watch_suite;
 extern const harness_suite health_suite;

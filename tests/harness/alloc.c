@@ -17,6 +17,7 @@ static _Atomic bool fail_rest;
 static _Atomic bool armed;
 static _Atomic uint64_t living;
 static _Atomic uint64_t living_bytes;
+static _Atomic uint64_t ceiling; /* 0: none */
 static _Thread_local unsigned benign;
 
 /* True when this allocation is to fail. */
@@ -32,10 +33,16 @@ static bool strikes(void)
     return true;
 }
 
+static bool too_much(size_t more)
+{
+    uint64_t most = atomic_load_explicit(&ceiling, memory_order_relaxed);
+    return most > 0 && atomic_load(&living_bytes) + more > most;
+}
+
 static void *test_alloc(size_t bytes, void *ctx)
 {
     (void)ctx;
-    if (strikes())
+    if (strikes() || too_much(bytes))
         return NULL;
     void *block = malloc(bytes);
     if (block != NULL) {
@@ -59,9 +66,9 @@ static void *test_realloc(void *block, size_t bytes, void *ctx)
 {
     if (block == NULL)
         return test_alloc(bytes, ctx);
-    if (strikes())
-        return NULL;
     size_t before = malloc_usable_size(block);
+    if (strikes() || (bytes > before && too_much(bytes - before)))
+        return NULL;
     void *moved = realloc(block, bytes);
     if (moved != NULL) {
         atomic_fetch_add(&living_bytes, malloc_usable_size(moved));
@@ -130,6 +137,11 @@ uint64_t alloc_living(void)
 uint64_t alloc_living_bytes(void)
 {
     return atomic_load(&living_bytes);
+}
+
+void alloc_ceiling(uint64_t bytes)
+{
+    atomic_store(&ceiling, bytes);
 }
 
 static void source_arm(void *self, uint64_t nth, bool persistent)

@@ -21,6 +21,9 @@ void alloc_benign_end(void);
 uint64_t alloc_living(void);       /* blocks */
 uint64_t alloc_living_bytes(void); /* as malloc gives them */
 
+/* From now on no more than `bytes` live at one time: what would go beyond fails. 0: no ceiling. */
+void alloc_ceiling(uint64_t bytes);
+
 /* Accepts SKEP_ENOMEM besides s->codes (which may be NULL). */
 sweep_result alloc_sweep(const sweep *s);
 

@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -281,6 +282,19 @@ TEST(a_new_file_can_give_pages_back_in_steps)
     sql_close(conn);
 }
 
+TEST(the_directory_of_temporary_files_is_the_one_that_the_engine_takes)
+{
+    char dir[4096];
+    const char *want = harness_path("temporary");
+    ck_assert_int_eq(mkdir(want, 0700), 0);
+    ck_assert_int_eq(setenv("SQLITE_TMPDIR", want, 1), 0); /* before the first connection */
+    skep__conn *conn = sql_open(SKEP__CONN_WRITER);
+    assert_ok(conn->driver->temp_dir(conn, dir, sizeof(dir)));
+    ck_assert_str_eq(dir, want);
+    assert_fails(conn->driver->temp_dir(conn, dir, strlen(want)), SKEP_EUNSUPPORTED);
+    sql_close(conn);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(statements_of_ours_run_past_the_authorizer),
     HARNESS_TEST(statements_of_ours_end_at_their_limit),
@@ -295,5 +309,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(transactions_are_controlled_by_prepared_statements),
     HARNESS_TEST(changes_and_rowids_are_those_of_the_call),
     HARNESS_TEST(a_checkpoint_pass_tells_what_is_left),
+    HARNESS_TEST(the_directory_of_temporary_files_is_the_one_that_the_engine_takes),
 };
 const harness_suite conn_suite = HARNESS_SUITE("conn", tests);

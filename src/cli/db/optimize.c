@@ -40,10 +40,10 @@ static void tell_need(const cli_call *call, skep_db *db)
     if (call->ui->loud < 0 || call->ui->json || skep_db_get_info(db, &info) < 0)
         return;
     uint64_t used = (info.pages - info.free_pages) * info.page_size;
-    cli_say(
-        call->ui,
-        "rewriting %s: needs about as much memory, and up to %s of disk for a while; %s are free",
-        cli_bytes(used).s, cli_bytes(2 * used).s, cli_bytes(room_beside(info.path)).s);
+    cli_say(call->ui, "rewriting %s: needs %s, and up to %s of disk for a while; %s are free",
+            cli_bytes(used).s,
+            info.encrypted ? "about as much memory" : "as much for a temporary file",
+            cli_bytes(2 * used).s, cli_bytes(room_beside(info.path)).s);
 }
 
 static cli_exit tell(const cli_call *call, const skep_maintain_opts *opts,
