@@ -213,7 +213,7 @@ void check_one_line(const char *text, const char *const parts[])
         ck_assert_msg(contains(text, *parts), "`%s` is not in: %s", *parts, text);
 }
 
-const char *key_file(const char *name)
+const char *run_key_file(const char *name)
 {
     const char *path = harness_path(name);
     unsigned char key[32];

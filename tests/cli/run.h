@@ -67,6 +67,6 @@ bool contains(const char *text, const char *part);
 const char *fixture(const char *name, const char *const statements[]);
 
 /* A key of 32 bytes, which the name decides, in a file that only its owner may read. */
-const char *key_file(const char *name);
+const char *run_key_file(const char *name);
 
 #endif

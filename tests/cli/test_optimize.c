@@ -66,7 +66,7 @@ TEST(the_need_for_room_is_told_before)
     ck_assert_int_eq(r.status, 0);
     assert_one_line(r.err, "rewriting ", " temporary file", " of disk for a while", " are free");
     ck_assert(contains(r.out, "file written anew") && contains(r.out, ", was "));
-    const char *key = key_file("a.key");
+    const char *key = run_key_file("a.key");
     ck_assert_int_eq(SKEP("db", "rekey", harness_path("h.db"), "--new-key-file", key).status, 0);
     r = SKEP("db", "optimize", harness_path("h.db"), "--vacuum", "--key-file", key);
     ck_assert_int_eq(r.status, 0);

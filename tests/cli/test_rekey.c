@@ -62,8 +62,8 @@ static const char *seal_of(const char *path)
 TEST(a_plain_file_is_encrypted_gets_another_key_and_is_plain_again)
 {
     const char *path = plain(100);
-    const char *first = key_file("a.key");
-    const char *second = key_file("b.key");
+    const char *first = run_key_file("a.key");
+    const char *second = run_key_file("b.key");
     ran r = REKEY(path, "--new-key-file", first, "--cipher", "chacha20", "--json");
     ck_assert_int_eq(r.status, 0);
     json_t *have = parse_json(r.out);
@@ -87,9 +87,9 @@ TEST(a_plain_file_is_encrypted_gets_another_key_and_is_plain_again)
 TEST(a_wrong_or_missing_key_changes_nothing)
 {
     const char *path = plain(100);
-    const char *right = key_file("a.key");
-    const char *wrong = key_file("b.key");
-    const char *next = key_file("c.key");
+    const char *right = run_key_file("a.key");
+    const char *wrong = run_key_file("b.key");
+    const char *next = run_key_file("c.key");
     ck_assert_int_eq(REKEY(path, "--new-key-file", right).status, 0);
     untouched before = untouched_take(path);
     ran r = REKEY(path, "--key-file", wrong, "--new-key-file", next);
@@ -105,7 +105,7 @@ TEST(a_wrong_or_missing_key_changes_nothing)
 TEST(the_present_key_may_come_from_the_environment)
 {
     const char *path = plain(10);
-    const char *key = key_file("a.key");
+    const char *key = run_key_file("a.key");
     ck_assert_int_eq(setenv("SKEP_KEY", "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=", 1), 0);
     ck_assert_int_eq(REKEY(path, "--new-key-file", key).status, 0); /* it is none of a plain file */
     ck_assert(opens_with(path, NULL, 10));
@@ -118,7 +118,7 @@ TEST(a_file_that_another_process_has_open_stays_as_it_is)
 {
     const char *path = harness_path("held.db");
     crash_child child = beside_start(path, BESIDE_HOLD);
-    ran r = REKEY(path, "--new-key-file", key_file("a.key"));
+    ran r = REKEY(path, "--new-key-file", run_key_file("a.key"));
     ck_assert_int_eq(r.status, 3);
     assert_one_line(r.err, "held.db", "SKEP_EBUSY");
     beside_end(&child);
@@ -128,7 +128,7 @@ TEST(a_file_that_another_process_has_open_stays_as_it_is)
 TEST(decrypting_wants_to_be_confirmed)
 {
     const char *path = plain(10);
-    const char *key = key_file("a.key");
+    const char *key = run_key_file("a.key");
     ck_assert_int_eq(REKEY(path, "--new-key-file", key).status, 0);
     ran r = REKEY(path, "--key-file", key, "--decrypt");
     ck_assert_int_eq(r.status, 2);
@@ -139,7 +139,7 @@ TEST(decrypting_wants_to_be_confirmed)
 TEST(options_of_rekey_that_make_no_sense_are_usage_errors)
 {
     const char *path = plain(10);
-    const char *key = key_file("a.key");
+    const char *key = run_key_file("a.key");
     ck_assert_int_eq(REKEY(path, "-q").status, 2);
     ck_assert_int_eq(REKEY(path, "--decrypt", "--new-key-file", key, "--yes").status, 2);
     ck_assert_int_eq(REKEY(path, "--decrypt", "--cipher", "aegis", "--yes").status, 2);
@@ -177,7 +177,7 @@ static void rekey_and_kill(const char *path, const char *old, const char *next, 
 TEST(a_killed_rekey_leaves_one_key_and_the_same_command_finishes)
 {
     const char *path = plain(5000);
-    const char *keys[] = {key_file("a.key"), key_file("b.key")};
+    const char *keys[] = {run_key_file("a.key"), run_key_file("b.key")};
     rng chance = rng_of(harness_seed());
     ck_assert_int_eq(REKEY(path, "--new-key-file", keys[0]).status, 0);
     for (size_t round = 0; round < 6; round++) {
