@@ -128,7 +128,8 @@ typedef struct skep_db_opts {
 
 /** Open or create the SQLite database at `path`; `opts` may be NULL. The caller owns `*out`.
  *  Sets WAL mode, foreign keys, durability and limits, and reads each back. A file that is no
- *  database is SKEP_ECORRUPT, a directory or device SKEP_EINVALID, no permission SKEP_EDENIED. */
+ *  database is SKEP_ECORRUPT, a directory or device SKEP_EINVALID, no permission SKEP_EDENIED. In a
+ *  child by fork() of a process that had any database open it is SKEP_EMISUSE, for every file. */
 SKEP_API int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out) SKEP_CHECK;
 
 /** Refuse new calls, wait for those that run (close_timeout_ms), answer those that queue, write

@@ -80,6 +80,7 @@ static int init_limits(skep_db *db, const skep_db_opts *opts)
 
 static int init(skep_db *db, const char *path, const skep_db_opts *opts)
 {
+    SKEP__TRY(skep__sqlite_allowed(path));
     SKEP__TRY(skep__settings_take(&skep__db_settings, opts, &db->opts));
     SKEP__TRY(skep__db_find_file(db, path));
     SKEP__TRY(skep__db_begin_seal(db));
@@ -89,7 +90,7 @@ static int init(skep_db *db, const char *path, const skep_db_opts *opts)
         .path = db->path,
     };
     SKEP__TRY(skep__costs_new(&costs, &db->costs));
-    SKEP__TRY(skep__home_init(&db->home));
+    db->home = skep__sqlite_home();
     db->cache_share = db->opts.cache_bytes / (db->opts.readers + 1);
     SKEP__TRY(skep__mutex_init(&db->hooks_mutex));
     SKEP__TRY(skep__mutex_init(&db->poison_mutex));
@@ -148,7 +149,6 @@ static int dispose(skep_db *db)
     skep__maintain_dispose(db);
     skep__costs_free(db->costs);
     skep_key_free(db->key);
-    skep__home_dispose(&db->home);
     skep__free(db->path);
     skep__free(db);
     return rc < 0 ? skep__err_install(&err) : closed;
@@ -193,7 +193,6 @@ static void abandon(skep_db *db)
 {
     skep__os_unlock(NULL, &db->maintain.lock_fd); /* the parent holds it on */
     skep__free(db->readers.block);
-    skep__home_dispose(&db->home);
     skep__free(db->path);
     skep__free(db);
 }

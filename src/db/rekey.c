@@ -252,6 +252,7 @@ int skep_db_rekey(const char *path, const skep_rekey_opts *opts)
     SKEP__REQUIRE(opts->size >= sizeof(*opts));
     rekey r = {.opts = opts, .lock_fd = -1};
     SKEP__TRY(check_opts(opts));
+    SKEP__TRY(skep__sqlite_allowed(path));
     SKEP__TRY(skep__os_full_path(path, r.path, sizeof(r.path)));
     SKEP__TRY(skep__db_check_database(r.path));
     (void)snprintf(r.lock_path, sizeof(r.lock_path), "%s" SKEP__DB_LOCK_SUFFIX, r.path);

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "crypto/crypto_limits.h"
+#include "os/home.h"
 #include "sql/cost.h"
 #include "sql/sql_limits.h"
 
@@ -266,6 +267,11 @@ void skep__stmt_cache_clear(skep__conn *conn);
 /* Let SQLite live on our allocator: once in a process, before anything else starts it. Opening does
  * this by itself; a test that registers a VFS first has to ask for it. */
 void skep__sqlite_configure(void);
+/* This process, as far as SQLite is concerned: in a child by fork() it is another one. */
+skep__home skep__sqlite_home(void);
+/* SKEP_EMISUSE in a child of a process that had connections. Opening one asks by itself; this is
+ * for who has other things to do before. */
+int skep__sqlite_allowed(const char *path) SKEP_CHECK;
 
 /* Versions, for skep_sqlite_version() and its like. */
 const char *skep__sqlite_version(void);

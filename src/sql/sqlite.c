@@ -19,6 +19,7 @@ static int conn_close(skep__conn *base)
     int rc = sqlite3_close(conn->handle);
     int failed = rc == SQLITE_OK ? SKEP_OK : skep__sqlite_fail(conn, rc, "closing the file", NULL);
     ASSERT(rc != SQLITE_BUSY); /* a statement was left behind */
+    skep__sqlite_leave();
     skep__free(conn);
     return failed;
 }

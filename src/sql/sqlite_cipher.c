@@ -216,11 +216,12 @@ int skep__sqlite_look(const char *path, skep__look *out)
         .path = path, .readonly = true, .keep_beside = true, .busy_timeout_ms = 1000};
     sqlite_conn conn = {.busy_timeout_ms = opts.busy_timeout_ms};
     skep__first first;
-    skep__sqlite_configure();
+    SKEP__TRY(skep__sqlite_enter(path));
     int rc = skep__sqlite_open_handle(&conn, &opts);
     if (rc >= 0)
         rc = skep__sqlite_first(&conn, &first);
     (void)sqlite3_close(conn.handle);
+    skep__sqlite_leave();
     SKEP__TRY(rc);
     *out = (skep__look){.empty = first.len == 0,
                         .plain = skep__first_is_plain(&first),

@@ -5,70 +5,15 @@
  * A pragma that SQLite does not like is ignored without a word, so each is read back.
  */
 #include <limits.h>
-#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/cancel.h"
 #include "base/mem.h"
+#include "base/point.h"
 #include "base/time.h"
 #include "sql/ddl.h"
 #include "sql/sqlite_private.h"
-
-static void *mem_malloc(int n)
-{
-    return skep__alloc((size_t)n);
-}
-static void mem_free(void *p)
-{
-    skep__free(p);
-}
-static void *mem_realloc(void *p, int n)
-{
-    return skep__realloc(p, (size_t)n);
-}
-static int mem_size(void *p)
-{
-    const skep_allocator *a = skep__allocator();
-    return p == NULL ? 0 : (int)a->usable(p, a->ctx);
-}
-static int mem_roundup(int n)
-{
-    return (n + 7) & ~7;
-}
-static int mem_init(void *ctx)
-{
-    (void)ctx;
-    return SQLITE_OK;
-}
-static void mem_shutdown(void *ctx)
-{
-    (void)ctx;
-}
-
-/* That it recovered something SQLite tells nobody but its log, in the thread that did it. */
-static _Thread_local uint32_t recoveries;
-
-static void on_log(void *ctx, int code, const char *text)
-{
-    (void)ctx;
-    (void)text;
-    recoveries += code == SQLITE_NOTICE_RECOVER_WAL || code == SQLITE_NOTICE_RECOVER_ROLLBACK;
-}
-
-static void configure(void)
-{
-    static const sqlite3_mem_methods methods = {mem_malloc,  mem_free, mem_realloc,  mem_size,
-                                                mem_roundup, mem_init, mem_shutdown, NULL};
-    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
-    (void)sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
-}
-
-void skep__sqlite_configure(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, configure);
-}
 
 static bool limit_reached(const skep__limit *limit)
 {
@@ -362,23 +307,27 @@ static int open_and_set_up(sqlite_conn *conn, const skep__conn_opts *opts)
 
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
 {
-    skep__sqlite_configure();
+    SKEP__TRY(skep__sqlite_enter(opts->path));
     sqlite_conn *conn = skep__calloc(1, sizeof(*conn));
-    if (conn == NULL)
+    if (conn == NULL) {
+        skep__sqlite_leave();
         return skep__oom();
+    }
     conn->base.driver = &skep__sqlite_driver;
     conn->base.role = opts->role;
     conn->readonly = opts->readonly;
     conn->busy_timeout_ms = opts->connect_timeout_ms;
     conn->base.limit = opts->limit;
     conn->base.corrupted = opts->corrupted;
-    uint32_t recovered = recoveries;
+    uint32_t recovered = skep__sqlite_recoveries();
     const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     if (vfs != NULL && strlen(opts->path) + SKEP__SQL_SUFFIX_MAX > (size_t)vfs->mxPathname) {
         skep__free(conn);
+        skep__sqlite_leave();
         return SKEP__FAIL(SKEP_ELIMIT, "path of %zu bytes, SQLite takes %d", strlen(opts->path),
                           vfs->mxPathname - SKEP__SQL_SUFFIX_MAX);
     }
+    SKEP__POINT("sql.opening");
     int failed = open_and_set_up(conn, opts);
     /* Somebody else made the file while we did: what we took for a new one has a salt now. */
     if (failed == SKEP_ECORRUPT && conn->was_empty && conn->controls[0] == NULL)
@@ -391,7 +340,7 @@ int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out)
             skep__sqlite_tidy_shm(opts);
         return skep__err_install(&err);
     }
-    conn->base.recovered = recoveries != recovered;
+    conn->base.recovered = skep__sqlite_recoveries() != recovered;
     conn->busy_timeout_ms = opts->busy_timeout_ms;
     conn->base.limit = NULL;
     *out = &conn->base;

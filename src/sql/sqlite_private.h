@@ -90,6 +90,13 @@ int skep__sqlite_unlock(sqlite_conn *conn, const skep__conn_opts *opts);
 /* The first read failed with `rc`: is it for want of a key? */
 int skep__sqlite_explain_unread(sqlite_conn *conn, const skep__conn_opts *opts, int rc);
 
+/* Count a connection in before SQLite is asked for it, and out when it is closed
+ * (sqlite_process.c). SKEP_EMISUSE in a child of a process that had some. */
+int skep__sqlite_enter(const char *path);
+void skep__sqlite_leave(void);
+/* WALs and journals that SQLite recovered from in this thread. */
+uint32_t skep__sqlite_recoveries(void);
+
 int skep__sqlite_open(const skep__conn_opts *opts, skep__conn **out);
 int skep__sqlite_prepare_controls(sqlite_conn *conn);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* B10: a handle does not survive fork(). The child is told so, and touches no file. */
+/* B10: a handle does not survive fork(), and a child of a process that has databases open opens
+ * none. It is told so, and touches no file. */
 #include "suites.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +11,12 @@
 #include <skep/health.h>
 #include <skep/inspect.h>
 
+#include "harness/alloc.h"
+#include "harness/points.h"
+#include "sqlite3.h"
 #include "support.h"
+
+#define CHILD_PATIENCE 30 /* seconds; then it hangs */
 
 /* What went wrong in the child; 0: nothing. Checks of the harness belong to the parent. */
 #define CHILD_CHECK(cond)                                                                          \
@@ -104,8 +111,235 @@ TEST(closing_in_a_child_takes_no_lock_from_the_parent)
     db_close(db);
 }
 
+/* ---- opening in a child ---- */
+
+static pid_t child_begin(void)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        (void)alarm(CHILD_PATIENCE);
+    return child;
+}
+
+static void child_opens_nothing(const char *path)
+{
+    const skep_db_opts readonly = {.size = sizeof(readonly), .flags = SKEP_DB_READONLY};
+    skep_db *db = NULL;
+    CHILD_CHECK(skep_db_open(path, NULL, &db) == SKEP_EMISUSE && told());
+    CHILD_CHECK(strstr(skep_last_error()->text, path) != NULL);
+    CHILD_CHECK(strstr(skep_last_error()->text, "exec") != NULL);
+    CHILD_CHECK(skep_db_open(path, &readonly, &db) == SKEP_EMISUSE && told());
+    CHILD_CHECK(db == NULL);
+}
+
+/* An open that works, and is used. */
+static void child_opens(const char *path)
+{
+    skep_db *db = NULL;
+    CHILD_CHECK(skep_db_open(path, NULL, &db) == SKEP_OK);
+    CHILD_CHECK(db_exec(db, "CREATE TABLE IF NOT EXISTS t(a)") == SKEP_OK);
+    CHILD_CHECK(db_exec(db, "INSERT INTO t VALUES(1)") == SKEP_OK);
+    CHILD_CHECK(skep_db_close(db) == SKEP_OK);
+}
+
+static void assert_child_opens(const char *path)
+{
+    pid_t child = child_begin();
+    if (child == 0) {
+        child_opens(path);
+        _exit(0);
+    }
+    ck_assert_int_eq(child_status(child), 0);
+}
+
+static void assert_child_opens_nothing(const char *path)
+{
+    pid_t child = child_begin();
+    if (child == 0) {
+        child_opens_nothing(path);
+        _exit(0);
+    }
+    ck_assert_int_eq(child_status(child), 0);
+}
+
+TEST(a_child_of_a_process_with_a_database_open_opens_none)
+{
+    const char *other = harness_path("other.db");
+    skep_db *db = db_open_still(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    pid_t child = child_begin();
+    if (child == 0) {
+        skep_seal seal = {.size = sizeof(seal)};
+        const skep_rekey_opts rekey = {.size = sizeof(rekey)};
+        skep_key *key = NULL;
+        child_opens_nothing(harness_path("t.db"));
+        child_opens_nothing(other);
+        CHILD_CHECK(skep_db_seal(harness_path("t.db"), &seal) == SKEP_EMISUSE && told());
+        CHILD_CHECK(skep_key_generate(&key) == SKEP_OK);
+        skep_rekey_opts to = rekey;
+        to.to = key;
+        CHILD_CHECK(skep_db_rekey(harness_path("t.db"), &to) == SKEP_EMISUSE && told());
+        skep_key_free(key);
+        CHILD_CHECK(skep_db_close(db) == SKEP_OK);
+        child_opens_nothing(other); /* what the parent had open is still in memory */
+        pid_t grandchild = child_begin();
+        if (grandchild == 0) {
+            child_opens_nothing(other);
+            _exit(0);
+        }
+        _exit(child_status(grandchild));
+    }
+    ck_assert_int_eq(child_status(child), 0);
+    ck_assert(!harness_exists(other));
+    db_must(db, "INSERT INTO t VALUES(1)");
+    db_assert_whole(db);
+    db_close(db);
+}
+
+TEST(a_child_opens_where_nothing_was_open_and_its_own_children_do_not)
+{
+    const char *path = harness_path("t.db");
+    skep_db *db = db_open(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    db_close(db);
+    pid_t child = child_begin();
+    if (child == 0) {
+        child_opens(path);
+        CHILD_CHECK(skep_db_open(path, NULL, &db) == SKEP_OK);
+        pid_t grandchild = child_begin();
+        if (grandchild == 0) {
+            child_opens_nothing(path);
+            CHILD_CHECK(skep_db_close(db) == SKEP_OK);
+            _exit(0);
+        }
+        CHILD_CHECK(child_status(grandchild) == 0);
+        CHILD_CHECK(db_exec(db, "INSERT INTO t VALUES(2)") == SKEP_OK);
+        CHILD_CHECK(skep_db_close(db) == SKEP_OK);
+        _exit(0);
+    }
+    ck_assert_int_eq(child_status(child), 0);
+    db = db_open(NULL);
+    ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 3);
+    db_assert_whole(db);
+    db_close(db);
+}
+
+static void *open_and_close(void *path)
+{
+    skep_db *db = NULL;
+    assert_ok(skep_db_open(path, NULL, &db));
+    db_close(db);
+    return NULL;
+}
+
+TEST(a_child_that_is_forked_while_another_thread_opens_opens_nothing)
+{
+    char path[] = "opening.db";
+    pthread_t opener;
+    ck_assert_int_eq(chdir(harness_dir()), 0);
+    point_wait("sql.opening");
+    ck_assert_int_eq(pthread_create(&opener, NULL, open_and_close, path), 0);
+    point_reached("sql.opening", 1);
+    assert_child_opens_nothing("other.db");
+    point_release("sql.opening");
+    ck_assert_int_eq(pthread_join(opener, NULL), 0);
+    assert_child_opens("other.db");
+}
+
+/* A lock that another thread has when the process forks is never given back in the child. */
+static void *hold_mutex(void *word)
+{
+    sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_MAIN);
+    sqlite3_mutex_enter(mutex);
+    gate_wait(word);
+    sqlite3_mutex_leave(mutex);
+    return NULL;
+}
+
+TEST(a_child_is_refused_although_sqlite_was_locked_when_it_was_forked)
+{
+    gate held = {0};
+    pthread_t holder;
+    skep_db *db = db_open_still(NULL);
+    ck_assert_int_eq(pthread_create(&holder, NULL, hold_mutex, &held), 0);
+    gate_came(&held, 1);
+    assert_child_opens_nothing(harness_path("other.db"));
+    gate_open(&held);
+    ck_assert_int_eq(pthread_join(holder, NULL), 0);
+    db_close(db);
+}
+
+/* Called in the middle of a change of the key, whose connection is of no handle. */
+static void fork_meanwhile(uint64_t done, uint64_t total, void *ctx)
+{
+    (void)done;
+    (void)total;
+    if ((*(int *)ctx)++ == 0)
+        assert_child_opens_nothing(harness_path("other.db"));
+}
+
+TEST(every_kind_of_connection_counts_as_long_as_it_is_open_and_no_longer)
+{
+    const char *path = harness_path("t.db");
+    skep_seal seal = {.size = sizeof(seal)};
+    skep_key *key = NULL;
+    skep_key *wrong = NULL;
+    skep_lease *lease = NULL;
+    int told_times = 0;
+    skep_db *db = db_open(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    assert_ok(skep_lease_open(db, NULL, &lease));
+    ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 0);
+    assert_ok(skep_db_check(db, NULL));
+    assert_ok(skep_db_checkpoint(db, NULL, NULL));
+    assert_ok(skep_db_ping(db));
+    skep_lease_close(lease);
+    db_close(db);
+    assert_child_opens(path);
+
+    assert_ok(skep_key_generate(&key));
+    assert_ok(skep_key_generate(&wrong));
+    skep_rekey_opts rekey = SKEP_REKEY_OPTS_INIT;
+    rekey.to = key;
+    rekey.progress = fork_meanwhile;
+    rekey.ctx = &told_times;
+    assert_ok(skep_db_rekey(path, &rekey));
+    ck_assert_int_gt(told_times, 0);
+    assert_ok(skep_db_seal(path, &seal));
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.key = wrong;
+    assert_fails(skep_db_open(path, &opts, &db), SKEP_EAUTH);
+    assert_child_opens(harness_path("other.db"));
+    skep_key_free(key);
+    skep_key_free(wrong);
+}
+
+TEST(an_open_that_failed_anywhere_counts_no_longer)
+{
+    uint64_t injected = 1;
+    alloc_install();
+    db_close(db_open(NULL)); /* what SQLite does but once is no part of it */
+    for (uint64_t n = 1; injected > 0; n++) {
+        skep_db *db = NULL;
+        alloc_arm(n, true);
+        int rc = skep_db_open(harness_path("t.db"), NULL, &db);
+        (void)alloc_disarm(&injected);
+        ck_assert(rc == SKEP_OK || rc == SKEP_ENOMEM);
+        if (rc == SKEP_OK)
+            db_close(db);
+    }
+    assert_child_opens(harness_path("t.db"));
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_handle_in_a_child_process_is_misuse_and_the_parent_goes_on),
     HARNESS_TEST(closing_in_a_child_takes_no_lock_from_the_parent),
+    HARNESS_TEST(a_child_of_a_process_with_a_database_open_opens_none),
+    HARNESS_TEST(a_child_opens_where_nothing_was_open_and_its_own_children_do_not),
+    HARNESS_TEST(a_child_that_is_forked_while_another_thread_opens_opens_nothing),
+    HARNESS_TEST(a_child_is_refused_although_sqlite_was_locked_when_it_was_forked),
+    HARNESS_TEST(every_kind_of_connection_counts_as_long_as_it_is_open_and_no_longer),
+    HARNESS_TEST(an_open_that_failed_anywhere_counts_no_longer),
 };
 const harness_suite fork_suite = HARNESS_SUITE("fork", tests);

@@ -7,12 +7,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "os/calls.h"
-#include "os/home.h"
 #include "os/os.h"
 #include "os/os_limits.h"
 
@@ -20,6 +18,8 @@
 #include "harness/harness.h"
 #include "harness/syscalls.h"
 #include "harness/vfs_disk.h"
+
+extern const harness_suite home_suite;
 
 static bool detail_names(const char *text)
 {
@@ -500,42 +500,6 @@ TEST(every_system_call_of_locking_can_fail)
     ck_assert_uint_eq(r.failed, 0);
 }
 
-/* ---- home ---- */
-
-static int ask_in_child(const skep__home *home)
-{
-    int status = -1;
-    pid_t child = fork();
-    if (child == 0)
-        _exit(skep__home_here(home) ? 1 : 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return status;
-}
-
-TEST(a_child_process_is_not_where_a_thing_was_made)
-{
-    skep__home home = {0};
-    assert_ok(skep__home_init(&home));
-    ck_assert(skep__home_here(&home));
-    ck_assert_int_eq(ask_in_child(&home), 0);
-    ck_assert(skep__home_here(&home));
-    skep__home_dispose(&home);
-    ck_assert_ptr_null(home.mark);
-    /* Where the kernel cannot empty a page in the child. */
-    ck_assert(skep__home_here(&home));
-    ck_assert_int_eq(ask_in_child(&home), 0);
-}
-
-TEST(no_page_for_the_home_of_a_thing_is_no_memory)
-{
-    skep__home home = {0};
-    sys_install_os();
-    sys_arm(&(sys_fault){.calls = SYS_MAP, .how = SYS_FAIL, .err = ENOMEM, .nth = 1});
-    assert_fails(skep__home_init(&home), SKEP_ENOMEM);
-    sys_disarm(NULL);
-    skep__home_dispose(&home);
-}
-
 static bool readable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -559,8 +523,6 @@ TEST(a_signal_is_readable_once_it_was_raised)
 }
 
 static const harness_test tests[] = {
-    HARNESS_TEST(a_child_process_is_not_where_a_thing_was_made),
-    HARNESS_TEST(no_page_for_the_home_of_a_thing_is_no_memory),
     HARNESS_TEST(stat_tells_type_size_mode_and_time),
     HARNESS_TEST(stat_tells_what_is_no_plain_file),
     HARNESS_TEST(failures_name_the_path_and_carry_errno),
@@ -593,6 +555,6 @@ static const harness_test tests[] = {
 int main(int argc, char **argv)
 {
     static const harness_suite os_suite = HARNESS_SUITE("os", tests);
-    static const harness_suite *const suites[] = {&os_suite, NULL};
+    static const harness_suite *const suites[] = {&os_suite, &home_suite, NULL};
     return harness_main(argc, argv, suites, NULL);
 }
