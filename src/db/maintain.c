@@ -62,7 +62,6 @@ static void thread_main(void *arg)
 int skep__maintain_init(skep_db *db)
 {
     skep__maintain *m = &db->maintain;
-    m->lock_fd = -1;
     SKEP__TRY(skep__mutex_init(&m->mutex));
     return skep_cancel_new(&m->cancel);
 }

@@ -161,6 +161,7 @@ int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **out)
     skep_db *db = skep__calloc(1, sizeof(*db));
     if (db == NULL)
         return skep__oom();
+    db->maintain.lock_fd = -1; /* 0 is a descriptor of the program's */
     int rc = init(db, path, opts);
     if (rc < 0) {
         skep_err err;

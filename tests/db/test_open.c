@@ -47,6 +47,19 @@ TEST(paths_that_cannot_be_databases_say_why)
     ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "FIFO"));
 }
 
+/* The descriptors of a database that has none yet are not number 0. */
+TEST(an_open_that_fails_at_once_closes_nothing_of_the_program)
+{
+    const skep_db_opts wrong = {.size = sizeof(wrong), .readers = SKEP_DB_READERS_MAX + 1};
+    skep_db *db = NULL;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(dup2(null, STDIN_FILENO), 0);
+    assert_fails(skep_db_open("/", NULL, &db), SKEP_EINVALID);
+    assert_fails(skep_db_open(harness_path("t.db"), &wrong, &db), SKEP_EINVALID);
+    ck_assert_int_ne(fcntl(STDIN_FILENO, F_GETFD), -1);
+    ck_assert_int_eq(close(null), 0);
+}
+
 TEST(a_file_that_is_no_database_is_corrupt)
 {
     char text[4096];
@@ -258,6 +271,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_new_database_is_made_kept_and_opened_again),
     HARNESS_TEST(closing_nothing_is_fine),
     HARNESS_TEST(paths_that_cannot_be_databases_say_why),
+    HARNESS_TEST(an_open_that_fails_at_once_closes_nothing_of_the_program),
     HARNESS_TEST(a_file_that_is_no_database_is_corrupt),
     HARNESS_TEST(a_path_that_is_too_long_is_refused),
     HARNESS_TEST(a_file_of_one_byte_is_corrupt_and_stays_as_it_is),
