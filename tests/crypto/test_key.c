@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include <dirent.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <skep/key.h>
@@ -231,6 +236,114 @@ TEST(ciphers_have_names)
     ck_assert(best == SKEP_CIPHER_AEGIS || best == SKEP_CIPHER_CHACHA20);
 }
 
+/* ---- in memory ---- */
+
+/* The flags of the mapping that `at` lies in, as /proc/self/smaps tells them. */
+static void mapping_flags(const void *at, char out[1024])
+{
+    char line[1024];
+    bool inside = false;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    ck_assert_ptr_nonnull(maps);
+    out[0] = '\0';
+    while (out[0] == '\0' && fgets(line, sizeof(line), maps) != NULL) {
+        uintptr_t from = 0;
+        uintptr_t to = 0;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+            inside = (uintptr_t)at >= from && (uintptr_t)at < to;
+        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            (void)snprintf(out, 1024, "%s", line + 8);
+    }
+    (void)fclose(maps);
+}
+
+TEST(F07_a_key_lies_in_locked_memory_that_no_core_dump_has)
+{
+    char flags[1024];
+    struct rlimit lock;
+    skep_key *key = NULL;
+    skep_key *copy = NULL;
+    assert_ok(skep_key_raw(raw, sizeof(raw), &key));
+    assert_ok(skep__key_copy(key, &copy));
+    mapping_flags(key, flags);
+    if (flags[0] == '\0')
+        harness_skip_test(SKIP_TOOL, "a kernel that tells the flags of mappings");
+    ck_assert_int_eq(getrlimit(RLIMIT_MEMLOCK, &lock), 0);
+    const skep_key *const keys[] = {key, copy};
+    for (size_t i = 0; i < 2; i++) {
+        mapping_flags(keys[i], flags);
+        ck_assert_msg(strstr(flags, " dd") != NULL, "it is dumped: %s", flags);
+        if (lock.rlim_cur >= 1 << 20 && !SANITIZED) /* sanitizers lock nothing */
+            ck_assert_msg(strstr(flags, " lo") != NULL, "it is not locked: %s", flags);
+    }
+    mapping_flags(flags, flags); /* so that this could fail */
+    ck_assert(strstr(flags, " dd") == NULL);
+    skep_key_free(key);
+    skep_key_free(copy);
+}
+
+/* What is in the core of a host, or ought to be if cores are allowed: something of its own, in two
+ * halves here, so that this program's constants are no copy of it. */
+static void make_canary(char out[64])
+{
+    (void)snprintf(out, 64, "%s-%s", "canary-7f3a91", "of-a-host-with-a-key");
+}
+
+static _Noreturn void die_with_a_core(void)
+{
+    const struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+    uint8_t bytes[SKEP_KEY_BYTES];
+    skep_key *key = NULL;
+    char *canary = malloc(64);
+    rng r = rng_of(harness_seed());
+    rng_fill(&r, bytes, sizeof(bytes));
+    if (canary == NULL || chdir(harness_dir()) != 0 || setrlimit(RLIMIT_CORE, &most) != 0 ||
+        skep_key_raw(bytes, sizeof(bytes), &key) < 0)
+        _exit(1);
+    explicit_bzero(bytes, sizeof(bytes));
+    make_canary(canary);
+    (void)kill(getpid(), SIGQUIT); /* its default action, which nobody here has changed */
+    _exit(2);
+}
+
+/* Does any file of the test's directory hold these bytes? -1: there is no file. */
+static int in_core(const void *bytes, size_t len)
+{
+    int found = -1;
+    const struct dirent *entry;
+    DIR *files = opendir(harness_dir());
+    ck_assert_ptr_nonnull(files);
+    while ((entry = readdir(files)) != NULL) {
+        size_t size = 0;
+        if (strncmp(entry->d_name, "core", 4) != 0)
+            continue;
+        const void *data = harness_read_file(harness_path(entry->d_name), &size);
+        found = found > 0 || memmem(data, size, bytes, len) != NULL;
+    }
+    (void)closedir(files);
+    return found;
+}
+
+TEST(F07_the_core_of_a_host_holds_no_key_that_skep_keeps)
+{
+    uint8_t bytes[SKEP_KEY_BYTES];
+    char canary[64];
+    int status = 0;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        die_with_a_core();
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    make_canary(canary);
+    int there = WIFSIGNALED(status) && WCOREDUMP(status) ? in_core(canary, strlen(canary)) : -1;
+    if (there < 0)
+        harness_skip_test(SKIP_TOOL, "a core dump in the working directory (core_pattern)");
+    ck_assert_int_eq(there, 1);
+    rng r = rng_of(harness_seed());
+    rng_fill(&r, bytes, sizeof(bytes));
+    ck_assert_int_eq(in_core(bytes, sizeof(bytes)), 0);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_raw_key_has_32_bytes_and_comes_out_as_base64),
     HARNESS_TEST(base64_has_44_characters_and_one_form),
@@ -249,5 +362,7 @@ static const harness_test tests[] = {
 #endif
     HARNESS_TEST(a_copy_is_its_own_key),
     HARNESS_TEST(ciphers_have_names),
+    HARNESS_TEST(F07_a_key_lies_in_locked_memory_that_no_core_dump_has),
+    HARNESS_TEST(F07_the_core_of_a_host_holds_no_key_that_skep_keeps),
 };
 const harness_suite key_suite = HARNESS_SUITE("key", tests);

@@ -14,11 +14,13 @@ extern const harness_suite hostile_suite;
 extern const harness_suite readonly_suite;
 extern const harness_suite neighbour_suite;
 extern const harness_suite rekey_suite;
+extern const harness_suite secret_suite;
 
 /* A process that opens argv[1], writes the calls argv[2] … argv[2] + argv[3] - 1, each acknowledged
  * by its number (int64_t) once it is answered, and then either holds the file open until it is
  * killed, or (argv[4] is "end") closes it. */
 int role_peer(int argc, char **argv);
 int role_rekey(int argc, char **argv);
+int role_secret(int argc, char **argv);
 
 #endif
