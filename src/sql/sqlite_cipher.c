@@ -113,11 +113,13 @@ static int try_ciphers(sqlite_conn *conn, const skep__conn_opts *opts, const ske
 static int refuse_key(const skep__conn_opts *opts)
 {
     const char *more = opts->ciphers[1] != 0 ? " and " : "";
+    bool shared = opts->ciphers[0] == SKEP_CIPHER_SQLCIPHER;
     return SKEP__FAIL(SKEP_EAUTH,
                       "this key does not open %s (tried as %s%s%s): it is another file's, or the "
-                      "file is damaged",
+                      "file is damaged%s",
                       opts->path, skep_cipher_name(opts->ciphers[0]), more,
-                      opts->ciphers[1] != 0 ? skep_cipher_name(opts->ciphers[1]) : "");
+                      opts->ciphers[1] != 0 ? skep_cipher_name(opts->ciphers[1]) : "",
+                      shared ? ", or of a SQLCipher before 4" : "");
 }
 
 static int remember(const sqlite_conn *conn, const skep__conn_opts *opts)

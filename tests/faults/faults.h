@@ -15,6 +15,7 @@ extern const harness_suite readonly_suite;
 extern const harness_suite neighbour_suite;
 extern const harness_suite rekey_suite;
 extern const harness_suite secret_suite;
+extern const harness_suite sqlcipher_suite;
 
 /* A process that opens argv[1], writes the calls argv[2] … argv[2] + argv[3] - 1, each acknowledged
  * by its number (int64_t) once it is answered, and then either holds the file open until it is
