@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -536,7 +537,83 @@ TEST(import_memory_does_not_grow_with_the_rows)
 #endif
 }
 
+TEST(a_result_is_never_written_over_the_database_or_the_data)
+{
+    const char *db = typed_db();
+    const char *csv = data("a.csv", "id,name\n1,x\n2\n");
+    ck_assert_int_eq(symlink("a.csv", harness_path("link.csv")), 0);
+    untouched before = untouched_take(db);
+    untouched data_before = untouched_take(csv);
+    static const char *const over[][2] = {{"a.csv", "that is the data"},
+                                          {"link.csv", "that is the data"},
+                                          {"t.db", "that is the database"},
+                                          {"t.db-wal", "that is the database"},
+                                          {"t.db-journal", "that is the database"}};
+    for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
+        ran r = IMPORT(db, csv, "--reject", harness_path(over[i][0]), "--force");
+        ck_assert_int_eq(r.status, 2);
+        assert_one_line(r.err, over[i][0], over[i][1]);
+        if (i < 2)
+            continue;
+        r = SKEP("db", "export", db, "--table", "t", "-o", harness_path(over[i][0]), "--force",
+                 "--format", "csv");
+        ck_assert_int_eq(r.status, 2);
+        assert_one_line(r.err, over[i][0], over[i][1]);
+    }
+    untouched_check(&before);
+    untouched_check_bytes(&data_before);
+}
+
+TEST(an_old_reject_file_is_replaced_only_when_the_import_begins)
+{
+    const char *csv = data("a.csv", "id,name\n1,x\n2\n");
+    const char *reject = data("bad.csv", "kept\n");
+    ran r = IMPORT(harness_path("none.db"), csv, "--reject", reject, "--force");
+    ck_assert_int_eq(r.status, 3);
+    ck_assert_str_eq(harness_read_file(reject, NULL), "kept\n");
+    r = IMPORT(harness_path("new.db"), csv, "--reject", reject, "--create");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "bad.csv is there already; --force replaces it");
+    ck_assert(!harness_exists(harness_path("new.db")));
+    ck_assert_str_eq(harness_read_file(reject, NULL), "kept\n");
+    ck_assert_int_eq(IMPORT(typed_db(), csv, "--reject", reject, "--force").status, 1);
+    ck_assert(contains(harness_read_file(reject, NULL), "a.csv:3:1: 1 field where 2"));
+}
+
+/* Root could remove it: nothing else may be at that name then. */
+TEST(bad_records_may_go_to_a_device_which_stays)
+{
+    struct stat st;
+    harness_drop_root();
+    const char *db = typed_db();
+    const char *csv = data("a.csv", "id,name\n1,x\n2\n");
+    ran r = IMPORT(db, csv, "--reject", "/dev/null");
+    ck_assert_int_eq(r.status, 1);
+    r = IMPORT(db, data("b.csv", "id,name\n3,x\n"), "--reject", "/dev/null", "--force", "-q");
+    ck_assert_msg(r.status == 0, "%s", r.err);
+    ck_assert(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
+    ck_assert_int_eq(mkfifo(harness_path("pipe"), 0600), 0);
+    int fd = open(harness_path("pipe"), O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    r = IMPORT(db, csv, "--reject", harness_path("pipe"), "--force");
+    ck_assert_int_eq(r.status, 2);
+    assert_one_line(r.err, "no file that can be cut back");
+    ck_assert(harness_exists(harness_path("pipe")));
+    ck_assert_int_eq(close(fd), 0);
+}
+
+TEST(data_that_is_a_directory_is_told_so)
+{
+    ran r = IMPORT(typed_db(), harness_dir(), "--format", "csv");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "Is a directory; correct it and try again (SKEP_EINVALID)");
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(a_result_is_never_written_over_the_database_or_the_data),
+    HARNESS_TEST(an_old_reject_file_is_replaced_only_when_the_import_begins),
+    HARNESS_TEST(bad_records_may_go_to_a_device_which_stays),
+    HARNESS_TEST(data_that_is_a_directory_is_told_so),
     HARNESS_TEST(csv_values_become_what_the_columns_declare),
     HARNESS_TEST(the_header_names_columns_in_any_order_and_number),
     HARNESS_TEST(a_header_that_makes_no_sense_is_refused),

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/db/open.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
 #include "cli/db/key.h"
+#include "cli/show/text.h"
 
 #define READING (SKEP_DB_READONLY | SKEP_DB_UNATTENDED)
 #define WRITING (SKEP_DB_FOREIGN | SKEP_DB_MUST_EXIST | SKEP_DB_UNATTENDED)
@@ -59,6 +63,29 @@ cli_exit cli_close(const cli_call *call, skep_db *db, cli_exit status)
 {
     int rc = skep_db_close(db);
     return rc < 0 && status == CLI_DONE ? cli_fail(call->ui) : status;
+}
+
+bool cli_same_file(const char *one, const char *other)
+{
+    struct stat a;
+    struct stat b;
+    if (stat(one, &a) != 0 || stat(other, &b) != 0)
+        return strcmp(one, other) == 0;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool cli_is_of_database(const char *db, const char *path)
+{
+    static const char *const endings[] = {"",      "-wal",       "-shm",        "-journal",
+                                          "-skep", "-skep-lock", "-skep-status"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]) && !is; i++) {
+        cli_buf name CLI_CLEANUP(cli_buf_dispose) = {0};
+        cli_buf_puts(&name, db);
+        cli_buf_add(&name, endings[i], strlen(endings[i]) + 1);
+        is = name.failed || cli_same_file(name.data, path);
+    }
+    return is;
 }
 
 int cli_read_number(skep_tx *tx, const char *sql, int64_t *out)

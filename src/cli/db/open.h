@@ -15,6 +15,11 @@ cli_exit cli_try_reading(const cli_call *call, const char *path, skep_db **out);
 cli_exit cli_fail_reading(const cli_call *call, const char *path);
 /* For changing a file that may be another program's: its journal mode stays. */
 cli_exit cli_open_writing(const cli_call *call, const char *path, skep_db **out);
+/* Whether two names lead to one file; a name that leads nowhere, only if it is the same. */
+bool cli_same_file(const char *one, const char *other);
+/* Whether `path` is the database `db`, or what lies beside it and belongs to it: nothing that a
+ * command may write its result over. */
+bool cli_is_of_database(const char *db, const char *path);
 /* The number that is the first column of the first row; `*out` stays as it is where there is none.
  * For transaction functions: a negative code is to be returned. */
 int cli_read_number(skep_tx *tx, const char *sql, int64_t *out);

@@ -210,6 +210,8 @@ static cli_exit read_command(task *t)
     t->path = cli_value(call, CLI_OPT_OUT);
     if (t->path != NULL && strcmp(t->path, "-") == 0)
         t->path = NULL;
+    if (t->path != NULL && cli_is_of_database(call->args[0], t->path))
+        return cli_usage(t->ui, call->page, "-o %s: that is the database", t->path);
     if (query != NULL)
         cli_buf_puts(&t->sql, query);
     t->out.format = cli_format_of(call, t->path);

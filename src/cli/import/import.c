@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/db/key.h"
+#include "cli/db/open.h"
 #include "cli/import/import.h"
 #include "cli/line/number.h"
 #include "cli/show/json.h"
@@ -266,10 +267,22 @@ static cli_exit finish_file(import *m, cli_exit status)
     return status;
 }
 
+static cli_exit open_reject(import *m)
+{
+    int rc = import_reject_open(&m->reject, cli_has(m->call, CLI_OPT_FORCE));
+    if (rc == EEXIST) {
+        cli_say(m->ui, "%s is there already; --force replaces it", m->reject.path);
+        return CLI_FAILED;
+    }
+    if (rc == ESPIPE)
+        return cli_usage(m->ui, m->call->page, "--reject %s: that is no file that can be cut back",
+                         m->reject.path);
+    return rc != 0 ? cli_fail_errno(m->ui, rc, "create", m->reject.path) : CLI_DONE;
+}
+
 static cli_exit work(import *m)
 {
     uint64_t begun = cli_now_ns();
-    bool force = cli_has(m->call, CLI_OPT_FORCE);
     int rc = cli_source_open(&m->source, m->call->args[1]);
     if (rc == 0)
         rc = cli_feed_init(&m->feed, &m->source, &m->shape);
@@ -278,19 +291,11 @@ static cli_exit work(import *m)
     rc = m->create ? cli_source_spool(&m->source, m->keys.key != NULL) : 0;
     if (rc != 0)
         return cli_stopping() ? failed(m, IMPORT_STOPPED, NULL) : say_source(m, rc);
-    rc = import_reject_open(&m->reject, force);
-    if (rc == EEXIST) {
-        cli_say(m->ui, "%s is there already; --force replaces it", m->reject.path);
-        return CLI_FAILED;
-    }
-    if (rc != 0)
-        return cli_fail_errno(m->ui, rc, "create", m->reject.path);
-    if (open_db(m) < 0) {
-        cli_exit status = cli_fail(m->ui);
-        (void)import_reject_close(&m->reject, false);
-        return status;
-    }
-    cli_exit status = run(m);
+    if (open_db(m) < 0)
+        return cli_fail(m->ui);
+    cli_exit status = open_reject(m); /* last: it may replace a file */
+    if (status == CLI_DONE)
+        status = run(m);
     if (skep_db_close(m->db) < 0 && status != CLI_FAILED)
         status = cli_fail(m->ui);
     status = finish_file(m, status);
@@ -337,6 +342,10 @@ static cli_exit read_command(import *m)
     m->shape.table = m->table.name;
     if (m->table.name[0] == '\0')
         return cli_usage(m->ui, call->page, "--table: the name is empty");
+    if (m->reject.path != NULL && cli_is_of_database(m->path, m->reject.path))
+        return cli_usage(m->ui, call->page, "--reject %s: that is the database", m->reject.path);
+    if (m->reject.path != NULL && cli_same_file(call->args[1], m->reject.path))
+        return cli_usage(m->ui, call->page, "--reject %s: that is the data", m->reject.path);
     if (m->shape.format == CLI_FORMAT_NONE)
         return cli_usage(m->ui, call->page, "%s: which format? --format csv, tsv or ndjson",
                          call->args[1]);

@@ -25,6 +25,7 @@ enum {
 typedef struct import_reject {
     const char *path; /* NULL: nowhere, the first one ends the import */
     int fd;
+    bool device;  /* /dev/null, say: nothing of it is replaced, cut or removed */
     uint64_t len; /* written so far */
 } import_reject;
 

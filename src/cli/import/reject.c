@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/import/import.h"
@@ -14,9 +15,21 @@ int import_reject_open(import_reject *reject, bool force)
     reject->fd = -1;
     if (reject->path == NULL)
         return 0;
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL);
+    struct stat st;
+    reject->device = stat(reject->path, &st) == 0 && S_ISCHR(st.st_mode);
+    int flags = O_WRONLY | O_CLOEXEC;
+    if (!reject->device)
+        flags |= O_CREAT | (force ? O_TRUNC : O_EXCL);
     reject->fd = open(reject->path, flags, 0600);
-    return reject->fd < 0 ? errno : 0;
+    if (reject->fd < 0)
+        return errno;
+    if (fstat(reject->fd, &st) != 0)
+        return errno;
+    if (S_ISREG(st.st_mode) || (reject->device && lseek(reject->fd, 0, SEEK_SET) == 0))
+        return 0;
+    (void)close(reject->fd); /* a pipe cannot be cut back, and is not ours to remove */
+    reject->fd = -1;
+    return ESPIPE;
 }
 
 static int put(import_reject *reject, const char *data, size_t len)
@@ -38,7 +51,7 @@ bool import_reject_back(import_reject *reject, uint64_t len)
     if (reject->fd < 0 || reject->len == len)
         return true;
     reject->len = len;
-    return ftruncate(reject->fd, (off_t)len) == 0;
+    return reject->device || ftruncate(reject->fd, (off_t)len) == 0;
 }
 
 static void put_field(cli_buf *line, const cli_csv *csv, const cli_column *column)
@@ -96,11 +109,11 @@ int import_reject_close(import_reject *reject, bool keep)
     int rc = 0;
     if (reject->fd < 0)
         return 0;
-    if (keep && reject->len > 0 && fsync(reject->fd) != 0)
+    if (keep && reject->len > 0 && !reject->device && fsync(reject->fd) != 0)
         rc = errno;
     if (close(reject->fd) != 0 && rc == 0)
         rc = errno;
-    if (!keep || reject->len == 0)
+    if ((!keep || reject->len == 0) && !reject->device)
         (void)unlink(reject->path);
     reject->fd = -1;
     return rc;

@@ -200,7 +200,13 @@ static int code_of_errno(int sys_errno)
     case EMFILE:
     case ENFILE:
     case EAGAIN:
+    case EFBIG:
         return SKEP_ELIMIT;
+    case EISDIR:
+    case EINVAL:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return SKEP_EINVALID;
     default:
         return SKEP_EIO;
     }
