@@ -4,12 +4,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sqlite3.h"
 
 #include <skep/async.h>
 #include <skep/sys/db_hooks.h>
 
+#include "base/codec.h"
 #include "harness/points.h"
 
 #include "support.h"
@@ -242,6 +244,68 @@ TEST(b21_whoever_has_a_receipt_reads_what_it_stands_for)
     db_close(db);
 }
 
+/* ---- an encrypted WAL ---- */
+
+/* The frame of the last commit in the WAL, by its own words: its headers are not encrypted. */
+static uint64_t last_commit_frame(const char *path)
+{
+    size_t size = 0;
+    uint64_t last = 0;
+    const uint8_t *wal = harness_read_file(path, &size);
+    ck_assert_uint_ge(size, 32);
+    ck_assert_uint_eq(skep__get_be32(wal) & ~1u, 0x377f0682);
+    size_t step = 24 + skep__get_be32(wal + 8);
+    for (size_t at = 32, frame = 1; at + step <= size; at += step, frame++) {
+        if (memcmp(wal + at + 8, wal + 16, 8) != 0)
+            break; /* of the generation before: the WAL was longer once */
+        if (skep__get_be32(wal + at + 4) != 0)
+            last = frame;
+    }
+    return last;
+}
+
+static void check_receipts(skep_db *db)
+{
+    const char *path = harness_path("t.db-wal");
+    skep_receipt before = write_one(db);
+    for (int i = 0; i < 6; i++) {
+        uint64_t left = 1;
+        bool anew = i % 3 == 2; /* all of it was checkpointed, so it begins again */
+        if (anew)
+            assert_ok(skep_db_checkpoint_pass(db, 1, &left));
+        ck_assert_uint_eq(left, anew ? 0 : 1);
+        skep_receipt r = write_one(db);
+        ck_assert_uint_eq(r.number, before.number + 1);
+        ck_assert_uint_eq(r.generation, salts_of(path));
+        ck_assert_uint_eq(r.frame, last_commit_frame(path));
+        ck_assert_uint_eq(r.generation != before.generation, anew);
+        ck_assert_uint_eq(r.frame < before.frame, anew);
+        before = r;
+    }
+}
+
+TEST(receipts_of_an_encrypted_file_agree_with_its_wal_and_are_read)
+{
+    static const int ciphers[] = {SKEP_CIPHER_AEGIS, SKEP_CIPHER_CHACHA20, SKEP_CIPHER_SQLCIPHER};
+    uint8_t bytes[SKEP_KEY_BYTES] = {7};
+    skep_key *key = NULL;
+    assert_ok(skep_key_raw(bytes, sizeof(bytes), &key));
+    for (size_t i = 0; i < LENGTH(ciphers); i++) {
+        skep_db_opts opts = SKEP_DB_OPTS_INIT;
+        opts.key = key;
+        opts.cipher = ciphers[i];
+        opts.readers = 4;
+        opts.read_wait_ms = 60000;
+        skep_db *db = open_table(&opts);
+        harness_threads(4, read_own_writes, db);
+        check_receipts(db);
+        db_close(db);
+        ck_assert_int_eq(unlink(harness_path("t.db")), 0);
+        ck_assert_int_eq(unlink(harness_path("t.db-skep")), 0);
+    }
+    skep_key_free(key);
+}
+
 TEST(a_read_cannot_ask_for_a_commit_of_the_future)
 {
     skep_db *db = open_table(NULL);
@@ -313,6 +377,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(without_a_wal_a_receipt_has_a_number_only),
     HARNESS_TEST(b21_a_read_that_starts_in_the_hook_of_a_commit_sees_it),
     HARNESS_TEST(b21_whoever_has_a_receipt_reads_what_it_stands_for),
+    HARNESS_TEST(receipts_of_an_encrypted_file_agree_with_its_wal_and_are_read),
     HARNESS_TEST(a_read_cannot_ask_for_a_commit_of_the_future),
     HARNESS_TEST(b15_a_heavy_low_call_is_passed_by_eight_groups_and_holds_up_none_of_them),
 };
