@@ -107,9 +107,13 @@ TEST(b08_a_deadline_while_running_rolls_back)
 {
     skep_db *db = open_table();
     script s = {.sql = {"INSERT INTO t VALUES(1)", ENDLESS}};
-    skep_call_opts opts = with(30, NULL);
-    assert_fails_with(skep_write_with(db, script_run, &s, &opts), SKEP_ETIMEOUT,
-                      SKEP_OUTCOME_ROLLED_BACK);
+    int rc = SKEP_OK;
+    for (int64_t ms = 30; s.runs == 0; ms *= 4) { /* a busy machine may take longer to begin */
+        skep_call_opts opts = with(ms, NULL);
+        ck_assert_int_lt(ms, 60000);
+        rc = skep_write_with(db, script_run, &s, &opts);
+    }
+    assert_fails_with(rc, SKEP_ETIMEOUT, SKEP_OUTCOME_ROLLED_BACK);
     ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 0);
     db_close(db);
 }
@@ -175,9 +179,19 @@ TEST(one_cancel_ends_many_calls)
     db_close(db);
 }
 
+/* One that waits for others longer than a test may take: only what is tested ends its wait. */
+static skep_db *open_patient(void)
+{
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    opts.busy_timeout_ms = 3600000;
+    skep_db *db = db_open_still(&opts);
+    db_must(db, "CREATE TABLE t(a)");
+    return db;
+}
+
 TEST(a_deadline_covers_the_wait_for_another_writer_of_the_file)
 {
-    skep_db *db = open_table();
+    skep_db *db = open_patient();
     skep_db *other = db_open_still(NULL);
     gate g = {0};
     script holds = {.sql = {"INSERT INTO t VALUES(1)"}, .last = gate_wait, .ctx = &g};
@@ -186,9 +200,7 @@ TEST(a_deadline_covers_the_wait_for_another_writer_of_the_file)
     gate_came(&g, 1);
     script s = {.sql = {"INSERT INTO t VALUES(2)"}};
     skep_call_opts opts = with(30, NULL);
-    uint64_t before = skep__now_ns();
     assert_fails_with(skep_write_with(db, script_run, &s, &opts), SKEP_ETIMEOUT, SKEP_OUTCOME_NONE);
-    ck_assert_uint_lt(skep__now_ns() - before, 4 * SKEP__NS_PER_S); /* not the busy timeout */
     ck_assert_int_eq(s.runs, 0);
     gate_open(&g);
     call_join(&holder);
@@ -201,7 +213,7 @@ TEST(a_deadline_covers_the_wait_for_another_writer_of_the_file)
 
 TEST(a_cancel_covers_the_wait_for_another_writer_of_the_file)
 {
-    skep_db *db = open_table();
+    skep_db *db = open_patient();
     skep_db *other = db_open_still(NULL);
     skep_cancel *cancel = new_cancel();
     gate g = {0};
@@ -213,13 +225,11 @@ TEST(a_cancel_covers_the_wait_for_another_writer_of_the_file)
     call c = WRITE(s);
     c.opts = with(0, cancel);
     point_watch("db.before_begin");
-    uint64_t before = skep__now_ns();
     call_start(db, &c);
     point_reached("db.before_begin", 1);
     skep_cancel_fire(cancel);
     call_join(&c);
     call_assert_fails(&c, SKEP_ECANCELLED, SKEP_OUTCOME_NONE);
-    ck_assert_uint_lt(skep__now_ns() - before, 4 * SKEP__NS_PER_S);
     gate_open(&g);
     call_join(&holder);
     point_clear();
@@ -296,18 +306,22 @@ static void pass_time(void *ctx)
 TEST(a_budget_does_not_count_the_time_in_the_queue)
 {
     skep_db *db = open_table();
-    uint64_t longer = 60 * SKEP__NS_PER_MS;
     script s = {.sql = {"WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n LIMIT 999)"
                         " INSERT INTO t SELECT i FROM n"}};
-    call c = WRITE(s);
-    c.opts = with(0, NULL);
-    c.opts.budget_ms = 50;
-    group_block(db);
-    group_queue(db, &c, 1);
-    pass_time(&longer);
-    group_unblock();
-    call_join(&c);
-    ck_assert_int_eq(c.rc, 0);
+    int rc = SKEP_ETIMEOUT; /* as long as a busy machine needs the budget for the SQL alone */
+    for (int64_t ms = 20; ms < 10000 && rc == SKEP_ETIMEOUT; ms *= 4) {
+        uint64_t longer = (uint64_t)(ms + 10) * SKEP__NS_PER_MS;
+        call c = WRITE(s);
+        c.opts = with(0, NULL);
+        c.opts.budget_ms = ms;
+        group_block(db);
+        group_queue(db, &c, 1);
+        pass_time(&longer);
+        group_unblock();
+        call_join(&c);
+        rc = c.rc;
+    }
+    ck_assert_int_eq(rc, 0);
     db_close(db);
 }
 

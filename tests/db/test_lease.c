@@ -388,9 +388,9 @@ TEST(a_lease_takes_a_reading_connection_and_gives_it_back)
     skep_db *db = open_table();
     skep_lease *lease[3];
     skep_lease_opts opts = SKEP_LEASE_OPTS_INIT;
-    opts.timeout_ms = 20;
     for (int i = 0; i < 3; i++)
         lease[i] = lease_of(db, &opts);
+    opts.timeout_ms = 20;
     skep_lease *fourth = NULL;
     ck_assert_uint_eq(stats_of(db).leases, 3);
     ck_assert_double_eq(stats_of(db).utilisation, 1.0);

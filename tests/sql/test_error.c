@@ -218,13 +218,15 @@ TEST(a_deadline_that_has_passed_does_not_interrupt_transaction_control)
 TEST(the_wait_for_another_process_ends_at_the_deadline)
 {
     skep__conn *holder = open_schema();
-    skep__conn *conn = sql_open(SKEP__CONN_WRITER);
+    skep__conn_opts opts = sql_opts(SKEP__CONN_WRITER);
+    skep__conn *conn = NULL;
+    opts.busy_timeout_ms = 3600000; /* longer than the test may take */
+    assert_ok(skep__conn_open(&skep__sqlite_driver, &opts, &conn));
     assert_ok(skep__conn_control(holder, SKEP__BEGIN_WRITE));
     const skep__limit limit = {.deadline_ns = skep__deadline_ns(20)};
     conn->limit = &limit;
     assert_fails(skep__conn_control(conn, SKEP__BEGIN_WRITE), SKEP_EBUSY);
     ck_assert_uint_ge(skep__now_ns(), limit.deadline_ns);
-    ck_assert_uint_lt(skep__now_ns(), limit.deadline_ns + 4 * SKEP__NS_PER_S);
     conn->limit = NULL;
     assert_ok(skep__conn_control(holder, SKEP__ROLLBACK));
     assert_ok(skep__conn_control(conn, SKEP__BEGIN_WRITE));
