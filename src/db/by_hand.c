@@ -3,6 +3,7 @@
  * another program; where others are in the way it waits, and names them when it gives up. */
 #include <skep/maintain.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cancel.h"
@@ -102,16 +103,14 @@ static int checkpoint_job(skep_db *db, void *arg)
 static int in_the_way(skep_db *db, const by_hand *b)
 {
     skep__pin pin;
-    char who[160];
-    if (skep__wal_pin(db, skep__now_ns(), &pin)) {
+    char what[80] = "the WAL is written back, but cannot be cut";
+    char who[160] = "another process reads or writes the file";
+    if (b->left > 0)
+        (void)snprintf(what, sizeof(what), "%llu pages of the WAL are not written back",
+                       (unsigned long long)b->left);
+    if (skep__wal_pin(db, skep__now_ns(), &pin))
         skep__pin_text(&pin, who, sizeof(who));
-        return SKEP__FAIL(SKEP_EBUSY, "%llu pages of the WAL are not written back: %s (%s)",
-                          (unsigned long long)b->left, who, db->path);
-    }
-    return SKEP__FAIL(SKEP_EBUSY,
-                      "%llu pages of the WAL of %s are not written back: another process reads or "
-                      "writes the file",
-                      (unsigned long long)b->left, db->path);
+    return SKEP__FAIL(SKEP_EBUSY, "%s: %s (%s)", what, who, db->path);
 }
 
 /* Passes until nothing is left. Who is in the way leaves without telling, so look again and again.

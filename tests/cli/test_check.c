@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "beside.h"
@@ -160,7 +161,28 @@ TEST(a_file_that_is_written_all_the_time_can_be_checked)
     ck_assert_int_eq(SKEP("db", "check", path, "--full").status, 0);
 }
 
+/* As in status and stats. */
+TEST(json_names_the_file_by_its_absolute_path)
+{
+    static const char *const lines[][3] = {{"db", "check", "g.db"},
+                                           {"db", "optimize", "g.db"},
+                                           {"db", "checkpoint", "g.db"},
+                                           {"db", "stats", "g.db"},
+                                           {"db", "status", "g.db"}};
+    (void)FIXTURE("g.db", "CREATE TABLE t (a)");
+    char *whole = realpath(harness_path("g.db"), NULL);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ran r = SKEP("--json", "-C", harness_dir(), lines[i][0], lines[i][1], lines[i][2]);
+        ck_assert_int_eq(r.status, 0);
+        json_t *have = parse_json(r.out);
+        ck_assert_str_eq(json_string_value(json_object_get(have, "path")), whole);
+        json_decref(have);
+    }
+    free(whole);
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(json_names_the_file_by_its_absolute_path),
     HARNESS_TEST(a_sound_file_is_ok),
     HARNESS_TEST(json_says_what_was_checked),
     HARNESS_TEST(a_damaged_page_is_found),

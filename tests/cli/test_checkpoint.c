@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <skep/skep.h>
+
 #include "beside.h"
 #include "run.h"
 #include "untouched.h"
@@ -73,7 +75,30 @@ TEST(a_reader_in_the_way_is_named)
     ck_assert_int_eq(SKEP("db", "checkpoint", path, "--truncate").status, 0);
 }
 
+static int insert(skep_tx *tx, void *arg)
+{
+    (void)arg;
+    return skep_exec(tx, "INSERT INTO t VALUES (2)");
+}
+
+TEST(a_reader_of_the_newest_keeps_the_wal_from_being_cut_and_no_more)
+{
+    const char *path = FIXTURE("read.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)");
+    skep_db *db = NULL;
+    skep_lease *lease = NULL;
+    ck_assert_int_eq(skep_db_open(path, NULL, &db), 0);
+    ck_assert_int_eq(skep_write(db, insert, NULL), 0);
+    ck_assert_int_eq(skep_lease_open(db, NULL, &lease), 0);
+    ck_assert_int_eq(SKEP("db", "checkpoint", path).status, 0);
+    ran r = SKEP("db", "checkpoint", path, "--truncate");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "the WAL is written back, but cannot be cut: ", "read.db", "SKEP_EBUSY");
+    skep_lease_close(lease);
+    ck_assert_int_eq(skep_db_close(db), 0);
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(a_reader_of_the_newest_keeps_the_wal_from_being_cut_and_no_more),
     HARNESS_TEST(a_wal_that_was_left_behind_is_written_back),
     HARNESS_TEST(truncate_cuts_the_wal_that_another_process_has_open),
     HARNESS_TEST(for_a_person_it_says_what_was_written_back),

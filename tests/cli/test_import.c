@@ -602,6 +602,18 @@ TEST(bad_records_may_go_to_a_device_which_stays)
     ck_assert_int_eq(close(fd), 0);
 }
 
+TEST(what_a_beginner_meets_first_is_told_with_a_way_out)
+{
+    const char *db = typed_db();
+    ran r = IMPORT(db, data("a.csv", "1,x\n2,y\n"), "-q");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err,
+                    "a.csv:1:1: t has no column \"1\" (if the first line is data: --no-header)");
+    r = IMPORT(db, data("a.ndjson", "[{\"id\":1},\n {\"id\":2}]\n"), "-q");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "a.ndjson:1:1: an array; make a line of each object", "jq -c '.[]'");
+}
+
 TEST(data_that_is_a_directory_is_told_so)
 {
     ran r = IMPORT(typed_db(), harness_dir(), "--format", "csv");
@@ -613,6 +625,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_result_is_never_written_over_the_database_or_the_data),
     HARNESS_TEST(an_old_reject_file_is_replaced_only_when_the_import_begins),
     HARNESS_TEST(bad_records_may_go_to_a_device_which_stays),
+    HARNESS_TEST(what_a_beginner_meets_first_is_told_with_a_way_out),
     HARNESS_TEST(data_that_is_a_directory_is_told_so),
     HARNESS_TEST(csv_values_become_what_the_columns_declare),
     HARNESS_TEST(the_header_names_columns_in_any_order_and_number),

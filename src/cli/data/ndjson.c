@@ -220,6 +220,8 @@ static bool scan_object(scan *s, cli_ndjson_record *out)
     out->blank = s->at >= s->end;
     if (out->blank)
         return true;
+    if (*s->at == '[')
+        return fail(s, s->at, "an array; make a line of each object in it: jq -c '.[]'");
     if (!take(s, '{'))
         return fail(s, s->at, "a line is one JSON object, in braces");
     skip_blanks(s);

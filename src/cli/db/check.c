@@ -110,10 +110,10 @@ static cli_exit as_json(check *c, cli_exit status)
 {
     json_t *object = NULL;
     if (!c->failed)
-        object = json_pack("{s:o, s:b, s:b, s:O, s:I, s:o}", "path",
-                           cli_json_text(skep_slice_str(c->path)), "full", c->full, "ok",
-                           c->found == 0, "findings", c->list, "pages", (json_int_t)c->pages,
-                           "took_ms", cli_json_rounded((double)c->took_ns / 1e6, 3));
+        object = json_pack("{s:o, s:b, s:b, s:O, s:I, s:o}", "path", cli_json_path(c->path), "full",
+                           c->full, "ok", c->found == 0, "findings", c->list, "pages",
+                           (json_int_t)c->pages, "took_ms",
+                           cli_json_rounded((double)c->took_ns / 1e6, 3));
     return cli_json_end(c->ui, object, status);
 }
 

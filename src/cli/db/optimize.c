@@ -55,13 +55,12 @@ static cli_exit tell(const cli_call *call, const skep_maintain_opts *opts,
     if (call->ui->json)
         return cli_json_end(call->ui,
                             json_pack("{s:o, s:b, s:b, s:I, s:I, s:o}", "path",
-                                      cli_json_text(skep_slice_str(call->args[0])), "analyze",
-                                      analyze, "vacuum", vacuum, "bytes_before",
-                                      (json_int_t)result->bytes_before, "bytes_after",
-                                      (json_int_t)result->bytes_after, "took_ms",
+                                      cli_json_path(call->args[0]), "analyze", analyze, "vacuum",
+                                      vacuum, "bytes_before", (json_int_t)result->bytes_before,
+                                      "bytes_after", (json_int_t)result->bytes_after, "took_ms",
                                       cli_json_rounded((double)result->took_ns / 1e6, 3)),
                             CLI_DONE);
-    cli_printf(&out, "%s; %s: %s, was %s; %s\n",
+    cli_printf(&out, "%s; %s; %s, was %s; %s\n",
                analyze ? "statistics of every table made anew"
                        : "statistics brought up to date where they needed it",
                vacuum ? "file written anew" : "free pages given back",

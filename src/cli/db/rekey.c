@@ -75,8 +75,7 @@ static cli_exit tell(const rekey *r)
         return cli_json_end(
             ui,
             json_pack(
-                "{s:o, s:s, s:s, s:s, s:I, s:o}", "path",
-                cli_json_text(skep_slice_str(r->call->args[0])), "was",
+                "{s:o, s:s, s:s, s:s, s:I, s:o}", "path", cli_json_path(r->call->args[0]), "was",
                 cli_seal_word(r->before.state), "state", cli_seal_word(r->after.state), "cipher",
                 r->after.state == SKEP_SEAL_PLAIN ? "none" : skep_cipher_name(r->after.cipher),
                 "pages", (json_int_t)r->pages, "took_ms",

@@ -149,10 +149,10 @@ static cli_exit report(const task *t, uint64_t took_ns)
         return CLI_DONE;
     if (t->ui->json)
         return cli_json_end(t->ui,
-                            json_pack("{s:o, s:I, s:I, s:o}", "path",
-                                      cli_json_text(skep_slice_str(t->path)), "rows",
-                                      (json_int_t)t->rows, "bytes", (json_int_t)t->sink.written,
-                                      "seconds", cli_json_rounded((double)took_ns / 1e9, 3)),
+                            json_pack("{s:o, s:I, s:I, s:o}", "path", cli_json_path(t->path),
+                                      "rows", (json_int_t)t->rows, "bytes",
+                                      (json_int_t)t->sink.written, "seconds",
+                                      cli_json_rounded((double)took_ns / 1e9, 3)),
                             CLI_DONE);
     if (t->ui->loud >= 0)
         cli_say(t->ui, "%s row%s, %s, in %s", cli_count(t->rows).s, t->rows == 1 ? "" : "s",

@@ -43,6 +43,10 @@ static cli_exit say_source(const import *m, int why)
 {
     if (why == ENOMEM)
         return cli_fail_memory(m->ui);
+    if (why == EINTR && cli_stopping()) { /* while a pipe waited for its other end */
+        cli_say(m->ui, "stopped; nothing was imported");
+        return CLI_FAILED;
+    }
     return cli_fail_errno(m->ui, why, "read", m->source.name);
 }
 
@@ -119,9 +123,10 @@ static cli_exit match_columns(import *m, const cli_header *header)
     for (size_t i = 0; i < have->count; i++) {
         long column = cli_fields_find(table, have->list[i].name, have->list[i].name_len);
         if (column < 0) {
-            char what[192];
-            (void)snprintf(what, sizeof(what), "%s has no column \"%.60s\"", m->table.name,
-                           have->list[i].name);
+            char what[256];
+            (void)snprintf(what, sizeof(what),
+                           "%s has no column \"%.60s\" (if the first line is data: --no-header)",
+                           m->table.name, have->list[i].name);
             return say_bad(m, (cli_place){header->body.line > 1 ? header->body.line - 1 : 1, 1},
                            what);
         }

@@ -78,6 +78,14 @@ json_t *cli_json_text(skep_slice text)
     return json_stringn_nocheck(text.len > 0 ? text.data : "", text.len);
 }
 
+json_t *cli_json_path(const char *path)
+{
+    char *whole = realpath(path, NULL);
+    json_t *text = cli_json_text(skep_slice_str(whole != NULL ? whole : path));
+    free(whole);
+    return text;
+}
+
 json_t *cli_json_blob(skep_slice blob)
 {
     return base64("base64", blob);

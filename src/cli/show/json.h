@@ -12,6 +12,8 @@ cli_exit cli_json_end(const cli_ui *ui, json_t *object, cli_exit status);
 
 /* JSON of text that may not be UTF-8: a string, or {"text_base64": "…"}. */
 json_t *cli_json_text(skep_slice text);
+/* The same of a file: its absolute name, where it leads to one. */
+json_t *cli_json_path(const char *path);
 /* {"base64": "…"} */
 json_t *cli_json_blob(skep_slice blob);
 /* Any value that a column can hold; +-infinity is {"real": "Infinity"}. */

@@ -202,6 +202,7 @@ static int code_of_errno(int sys_errno)
     case EAGAIN:
     case EFBIG:
         return SKEP_ELIMIT;
+    case EBADF:
     case EISDIR:
     case EINVAL:
     case ELOOP:
