@@ -79,9 +79,11 @@ typedef struct skep_rekey_opts {
     const skep_key *key; /**< the present key; NULL: the file is plain */
     const skep_key *to;  /**< the new key; NULL: decrypt */
     int64_t timeout_ms;  /**< wait so long for others to close the file; 5000 */
-    /** Called now and then with the pages done and all there are; may be NULL. */
+    /** Called now and then, in the thread of the call, with the pages done and all there are; 0 of
+     * 0 where the file has the new key already. May be NULL. */
     void (*progress)(uint64_t done, uint64_t total, void *ctx);
     void *ctx;
+    struct skep_cancel *cancel; /**< ends the wait for others, not the change; may be NULL */
 } skep_rekey_opts;
 
 #ifdef __cplusplus
@@ -95,7 +97,9 @@ typedef struct skep_rekey_opts {
 
 /** Encrypt, re-encrypt or decrypt the database at `path`, which nobody may have open: SKEP_EBUSY
  *  else. After a crash at any step the file opens with exactly one of the two keys, skep_db_seal()
- *  tells which, and the same call again finishes. */
+ *  tells which, and the same call again finishes. That holds for a call that had come to its end
+ *  too: a file that has the new key (and cipher) is done, and `key` is then not looked at, for
+ *  nothing is kept of an old key that could tell it from a wrong one. */
 SKEP_API int skep_db_rekey(const char *path, const skep_rekey_opts *opts) SKEP_CHECK;
 
 #ifdef __cplusplus

@@ -31,7 +31,7 @@ typedef struct skep_maintain_opts {
     uint32_t flags;      /**< SKEP_MAINTAIN_… */
     int64_t timeout_ms;  /**< 0: db.busy_timeout for the waits, no limit for the work */
     skep_cancel *cancel; /**< may be NULL */
-    /** Called now and then, maybe in another thread, with the work done and all there is (0:
+    /** Called now and then, in the thread of the call, with the work done and all there is (0:
      *  unknown); may be NULL. */
     void (*progress)(const char *step, uint64_t done, uint64_t total, void *ctx);
     void *ctx;

@@ -61,7 +61,9 @@
 #define SKEP__DB_SHOW_STATEMENTS 20         /* the most expensive that are shown */
 #define SKEP__DB_SHOW_SLOW 20               /* the newest slow runs that are shown */
 
-#define SKEP__DB_REKEY_WAIT_MS 5000    /* for others to close the file */
+#define SKEP__DB_REKEY_WAIT_MS 5000 /* for others to close the file */
+/* until the lock of a maintainer is tried again */
+#define SKEP__DB_REKEY_PAUSE_NS (10 * SKEP__NS_PER_MS)
 #define SKEP__DB_REKEY_SPARE (1 << 20) /* bytes of disk beyond what is reckoned */
 
 /* Bytes of pages in memory while the key changes: few in tests, so that pages reach the file before

@@ -368,6 +368,8 @@ void skep__db_free_key(skep_key **key); /* for SKEP__CLEANUP */
 const char *skep__db_sealed_with(const skep_db *db);
 
 /* Size of the database file with `suffix` ("", "-wal"); -1 if there is none. */
+/* Run `work` in a thread of its own, and `look` in this one until that has ended (aside.c). */
+int skep__aside(int (*work)(void *arg), void (*look)(void *arg), void *arg);
 int64_t skep__db_file_bytes(const skep_db *db, const char *suffix);
 
 /* `limit` (may be NULL) ends the wait for others. */

@@ -3,11 +3,15 @@
 #include "suites.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
+
+#include "harness/points.h"
+#include "harness/vfs_fault.h"
 
 #include "support.h"
 
@@ -183,6 +187,8 @@ TEST(an_interrupted_change_is_told_and_ended_by_opening)
 }
 
 typedef struct told {
+    uint64_t least; /* at which the work may go on, in thousandths */
+    gate stopped;
     unsigned calls;
     uint64_t done;
     uint64_t total;
@@ -191,9 +197,13 @@ typedef struct told {
 static void on_progress(uint64_t done, uint64_t total, void *ctx)
 {
     told *t = ctx;
+    ck_assert_uint_ge(done, t->done);
+    ck_assert_uint_le(done, total);
     t->calls++;
     t->done = done;
     t->total = total;
+    if (done * 1000 > total * t->least && done < total)
+        gate_open(&t->stopped);
 }
 
 TEST(options_of_a_change_are_checked_and_progress_is_told)
@@ -219,6 +229,137 @@ TEST(options_of_a_change_are_checked_and_progress_is_told)
     ck_assert_uint_eq(t.done, t.total);
     assert_opens(a, 20);
     skep_key_free(a);
+}
+
+/* It stops in the middle of its journal until its progress has come so far. */
+static void change_and_stop(skep_rekey_opts *opts, uint64_t least)
+{
+    told t = {.least = least};
+    opts->progress = on_progress;
+    opts->ctx = &t;
+    vfs_arm(&(vfs_fault){.ops = VFS_OPS(VFS_WRITE),
+                         .files = VFS_JOURNAL,
+                         .nth = 600, /* three a page */
+                         .instead = gate_wait,
+                         .ctx = &t.stopped});
+    assert_ok(skep_db_rekey(harness_path("t.db"), opts));
+    ck_assert_uint_gt(vfs_disarm(NULL), 600);
+    ck_assert_uint_eq(t.done, t.total);
+    ck_assert_uint_gt(t.total, 300);
+    ck_assert_uint_ge(t.calls, 3);
+}
+
+TEST(the_progress_of_a_change_is_told_while_it_goes_on)
+{
+    skep_db *db = NULL;
+    skep_rekey_opts opts = SKEP_REKEY_OPTS_INIT;
+    skep_key *a = key_of("first");
+    skep_key *b = key_of("second");
+    vfs_install();
+    make(NULL, 0);
+    assert_ok(open_keyed(NULL, 0, 0, &db));
+    db_must(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400) "
+                "INSERT INTO t SELECT '" CANARY "', randomblob(3000) FROM n");
+    assert_ok(skep_db_close(db));
+    opts.to = a;
+    change_and_stop(&opts, 500); /* by VACUUM: it has read all */
+    opts.key = a;
+    opts.to = b;
+    change_and_stop(&opts, 0); /* in place */
+    assert_opens(b, 420);
+    skep_key_free(a);
+    skep_key_free(b);
+}
+
+/* ---- waiting, and what ends it ---- */
+
+static void fire(void *cancel)
+{
+    skep_cancel_fire(cancel);
+}
+
+TEST(the_wait_for_others_can_be_cancelled)
+{
+    /* One waits for the lock of who maintains the file, the other for the lock of the file. */
+    static const struct {
+        uint32_t flags;
+        const char *point;
+    } waits[] = {{0, "db.rekey_waits"}, {SKEP_DB_UNATTENDED, "db.rekey_opened"}};
+    skep_key *a = key_of("first");
+    make(NULL, 0);
+    for (size_t i = 0; i < LENGTH(waits); i++) {
+        skep_db *db = NULL;
+        skep_db_opts db_opts = SKEP_DB_OPTS_INIT;
+        skep_rekey_opts opts = SKEP_REKEY_OPTS_INIT;
+        db_opts.flags = waits[i].flags;
+        assert_ok(skep_db_open(harness_path("t.db"), &db_opts, &db));
+        while (waits[i].flags == 0 && !harness_exists(harness_path("t.db-skep-lock")))
+            (void)sched_yield();
+        opts.to = a;
+        opts.timeout_ms = 60 * 60 * 1000;
+        assert_ok(skep_cancel_new(&opts.cancel));
+        point_run(waits[i].point, 1, fire, opts.cancel);
+        assert_fails(skep_db_rekey(harness_path("t.db"), &opts), SKEP_ECANCELLED);
+        ck_assert_uint_eq(point_count(waits[i].point), 1);
+        ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), 20);
+        assert_ok(skep_db_close(db));
+        assert_fails(skep_db_rekey(harness_path("t.db"), &opts), SKEP_ECANCELLED);
+        skep_cancel_free(opts.cancel);
+        ck_assert_int_eq(seal_now().state, SKEP_SEAL_PLAIN);
+    }
+    assert_opens(NULL, 20);
+    skep_key_free(a);
+}
+
+TEST(a_change_that_has_begun_is_not_ended_by_a_cancel_or_its_time)
+{
+    skep_key *a = key_of("first");
+    skep_rekey_opts opts = SKEP_REKEY_OPTS_INIT;
+    make(NULL, 0);
+    opts.to = a;
+    opts.timeout_ms = 1;
+    assert_ok(skep_cancel_new(&opts.cancel));
+    point_run("db.rekey_done", 1, fire, opts.cancel);
+    assert_ok(skep_db_rekey(harness_path("t.db"), &opts));
+    ck_assert_uint_eq(point_count("db.rekey_done"), 1);
+    skep_cancel_free(opts.cancel);
+    assert_opens(a, 20);
+    skep_key_free(a);
+}
+
+/* ---- done already, or a wrong key ---- */
+
+/* Nothing is kept of the old key, so these are the same: the call that came to its end and is made
+ * again, and one with a wrong present key. Both leave a file that has the new key. */
+TEST(a_file_that_has_the_new_key_is_done_whatever_the_present_key_is)
+{
+    size_t size = 0;
+    size_t now = 0;
+    told t = {.total = 1};
+    skep_key *a = key_of("first");
+    skep_key *b = key_of("second");
+    skep_rekey_opts opts = SKEP_REKEY_OPTS_INIT;
+    make(a, SKEP_CIPHER_AEGIS);
+    const void *before = harness_read_file(harness_path("t.db"), &size);
+    opts.key = b;
+    opts.to = a;
+    opts.progress = on_progress;
+    opts.ctx = &t;
+    assert_ok(skep_db_rekey(harness_path("t.db"), &opts));
+    ck_assert_uint_eq(t.calls, 1);
+    ck_assert_uint_eq(t.total, 0); /* which says that no page was written */
+    opts.cipher = SKEP_CIPHER_AEGIS;
+    assert_ok(skep_db_rekey(harness_path("t.db"), &opts));
+    opts.cipher = SKEP_CIPHER_CHACHA20; /* no call before made this of it */
+    assert_fails(skep_db_rekey(harness_path("t.db"), &opts), SKEP_EAUTH);
+    ck_assert_int_eq(seal_now().state, SKEP_SEAL_ENCRYPTED);
+    const void *after = harness_read_file(harness_path("t.db"), &now);
+    ck_assert_uint_eq(now, size);
+    /* But for the counters of page 1, of which changing the journal mode is a change. */
+    ck_assert_mem_eq((const char *)after + 4096, (const char *)before + 4096, size - 4096);
+    assert_opens(a, 20);
+    skep_key_free(a);
+    skep_key_free(b);
 }
 
 TEST(a_change_keeps_the_journal_mode)
@@ -322,6 +463,10 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_change_while_others_have_the_file_open_is_busy),
     HARNESS_TEST(an_interrupted_change_is_told_and_ended_by_opening),
     HARNESS_TEST(options_of_a_change_are_checked_and_progress_is_told),
+    HARNESS_TEST(the_progress_of_a_change_is_told_while_it_goes_on),
+    HARNESS_TEST(the_wait_for_others_can_be_cancelled),
+    HARNESS_TEST(a_change_that_has_begun_is_not_ended_by_a_cancel_or_its_time),
+    HARNESS_TEST(a_file_that_has_the_new_key_is_done_whatever_the_present_key_is),
     HARNESS_TEST(a_change_keeps_the_journal_mode),
     HARNESS_TEST(F07_nothing_of_the_plain_text_reaches_the_disk),
     HARNESS_TEST(a_journal_of_small_pages_is_rolled_back),

@@ -209,11 +209,86 @@ TEST(vacuum_without_room_for_its_temporary_file_is_not_begun)
     db_close(db);
 }
 
+/* ---- progress ---- */
+
+typedef struct told {
+    uint64_t least; /* at which the work may go on, in thousandths */
+    gate stopped;
+    uint64_t done;
+    uint64_t total;
+    unsigned calls;
+} told;
+
+static void tell(const char *step, uint64_t done, uint64_t total, void *ctx)
+{
+    told *t = ctx;
+    if (strcmp(step, "vacuum") != 0)
+        return;
+    ck_assert_uint_ge(done, t->done);
+    ck_assert_uint_le(done, total);
+    t->calls++;
+    t->done = done;
+    t->total = total;
+    if (done * 1000 > total * t->least && done < total)
+        gate_open(&t->stopped);
+}
+
+/* It stops in the middle of writing `files` until its progress has come so far. */
+static void vacuum_and_stop(skep_db *db, unsigned files, uint64_t nth, uint64_t least)
+{
+    told t = {.least = least};
+    skep_maintain_opts opts = SKEP_MAINTAIN_OPTS_INIT;
+    opts.flags = SKEP_MAINTAIN_VACUUM;
+    opts.progress = tell;
+    opts.ctx = &t;
+    vfs_arm(&(vfs_fault){.ops = VFS_OPS(VFS_WRITE),
+                         .files = files,
+                         .nth = nth,
+                         .instead = gate_wait,
+                         .ctx = &t.stopped});
+    assert_ok(skep_db_optimize(db, &opts, NULL));
+    ck_assert_uint_gt(vfs_disarm(NULL), nth);
+    ck_assert_uint_ge(t.calls, 2);
+    ck_assert_uint_gt(t.total, 0);
+    ck_assert_uint_eq(t.done, t.total);
+}
+
+TEST(the_progress_of_vacuum_is_told_while_it_reads_and_while_it_writes)
+{
+    vfs_install();
+    skep_db *db = filled(NULL);
+    vacuum_and_stop(db, VFS_OTHER, 1000, 0);
+    db_close(db);
+    db = open_small(NULL); /* with a WAL of its own */
+    vacuum_and_stop(db, VFS_WAL, 3000, 500);
+    assert_goes_on(db);
+    db_close(db);
+}
+
+/* A file of another program, with a rollback journal. */
+TEST(the_progress_of_vacuum_is_told_without_a_wal)
+{
+    sqlite3 *raw = NULL;
+    skep_db_opts opts = SKEP_DB_OPTS_INIT;
+    vfs_install();
+    db_close(filled(NULL));
+    ck_assert_int_eq(sqlite3_open(harness_path("t.db"), &raw), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(raw), SQLITE_OK);
+    opts.flags = SKEP_DB_FOREIGN;
+    skep_db *db = db_open(&opts);
+    vacuum_and_stop(db, VFS_JOURNAL, 3000, 500);
+    assert_goes_on(db);
+    db_close(db);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(vacuum_of_a_plain_file_needs_less_memory_than_the_file_has_bytes),
     HARNESS_TEST(vacuum_of_an_encrypted_file_without_memory_leaves_it_as_it_was),
     HARNESS_TEST(F07_only_the_vacuum_of_a_plain_file_makes_a_temporary_file),
     HARNESS_TEST(a_temporary_file_that_fails_fails_the_vacuum_and_no_more),
+    HARNESS_TEST(the_progress_of_vacuum_is_told_while_it_reads_and_while_it_writes),
+    HARNESS_TEST(the_progress_of_vacuum_is_told_without_a_wal),
     HARNESS_TEST(vacuum_without_room_for_its_temporary_file_is_not_begun),
 };
 const harness_suite vacuum_suite = HARNESS_SUITE("vacuum", tests);

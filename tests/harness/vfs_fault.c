@@ -25,6 +25,10 @@ static int fault_before(shim_call *call)
     uint64_t n = atomic_fetch_add(&counted, 1) + 1;
     if (f->nth == 0 || n < f->nth || (n > f->nth && !f->persistent))
         return SQLITE_OK;
+    if (f->instead != NULL) {
+        f->instead(f->ctx);
+        return SQLITE_OK;
+    }
     atomic_fetch_add(&failed, 1);
     call->torn = f->torn;
     errno = f->code == SQLITE_FULL ? ENOSPC : EIO; /* as a system call would have left it */

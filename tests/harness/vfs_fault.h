@@ -41,6 +41,8 @@ typedef struct vfs_fault {
     int code;        /* SQLite result code; 0: SQLITE_IOERR_WRITE for a write, and so on */
     bool torn;       /* a failed write has done half of its work; a failed truncate all of it, as
                         a file system changes a size at once or not at all */
+    void (*instead)(void *ctx); /* called instead of failing; may be NULL */
+    void *ctx;
 } vfs_fault;
 
 /* Initialise SQLite as skep does, then put our VFS under its default. Once a process (further calls

@@ -87,6 +87,8 @@ static cli_exit tell(const rekey *r)
         cli_printf(&out, "encrypted with the new key, %s", skep_cipher_name(r->after.cipher));
     if (r->pages > 0)
         cli_printf(&out, "; %s pages in %s", cli_count(r->pages).s, cli_duration(r->took_ns).s);
+    else
+        cli_printf(&out, "; it was so already, no page was written");
     cli_puts(&out, "\n");
     return cli_out_end(&out, ui, CLI_DONE);
 }
