@@ -41,23 +41,42 @@ static void draw_bar(const cli_progress *progress, cli_buf *line, double share, 
     cli_buf_puts(line, "  ");
 }
 
+static void amount(bool bytes, uint64_t n, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s", bytes ? cli_bytes(n).s : cli_count(n).s);
+}
+
+/* How far it is, how fast, how long still. Bytes are for people, too: 15.4 MB. */
+static void tell(const cli_progress *progress, uint64_t done, uint64_t took, char *tail,
+                 size_t size)
+{
+    bool bytes = strcmp(progress->unit, "bytes") == 0;
+    char at[48];
+    char all[48];
+    char each[48];
+    double rate = took > 0 ? (double)done * 1e9 / (double)took : 0;
+    uint64_t clipped = progress->total > 0 && done > progress->total ? progress->total : done;
+    double left = progress->total > 0 && rate > 0 ? (double)(progress->total - clipped) / rate : 0;
+    const char *unit = bytes ? "" : progress->unit;
+    const char *blank = bytes ? "" : " ";
+    amount(bytes, clipped, at, sizeof(at));
+    amount(bytes, progress->total, all, sizeof(all));
+    amount(bytes, (uint64_t)rate, each, sizeof(each));
+    if (progress->total > 0)
+        (void)snprintf(tail, size, "%s of %s%s%s  %s/s  %s left", at, all, blank, unit, each,
+                       cli_clock((uint64_t)(left * 1e9) + 500000000u).s);
+    else if (done == 0) /* nobody knows how far it is: at least that it goes on */
+        (void)snprintf(tail, size, "for %s", cli_clock(took).s);
+    else
+        (void)snprintf(tail, size, "%s%s%s  %s/s", at, blank, unit, each);
+}
+
 static void draw(cli_progress *progress, uint64_t done, uint64_t now)
 {
     char tail[256];
     cli_buf line CLI_CLEANUP(cli_buf_dispose) = {0};
-    uint64_t took = now - progress->begun_ns;
-    double rate = took > 0 ? (double)done * 1e9 / (double)took : 0;
     uint64_t clipped = done < progress->total ? done : progress->total;
-    uint64_t left_ns = rate > 0 ? (uint64_t)((double)(progress->total - clipped) / rate * 1e9) : 0;
-    if (progress->total > 0)
-        (void)snprintf(tail, sizeof(tail), "%s of %s %s  %s/s  %s left", cli_count(clipped).s,
-                       cli_count(progress->total).s, progress->unit, cli_count((uint64_t)rate).s,
-                       cli_clock(left_ns + 500000000u).s);
-    else if (done == 0) /* nobody knows how far it is: at least that it goes on */
-        (void)snprintf(tail, sizeof(tail), "for %s", cli_clock(took).s);
-    else
-        (void)snprintf(tail, sizeof(tail), "%s %s  %s/s", cli_count(done).s, progress->unit,
-                       cli_count((uint64_t)rate).s);
+    tell(progress, done, now - progress->begun_ns, tail, sizeof(tail));
     int room = cli_columns(STDERR_FILENO) - 1;
     int bar = room - 2 - (int)strlen(progress->label) - 1 - (int)strlen(tail) - 2;
     bar = bar > BAR_COLUMNS_MAX ? BAR_COLUMNS_MAX : bar;

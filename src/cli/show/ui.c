@@ -141,7 +141,7 @@ static const char *advice(int code)
     case SKEP_EPOISONED:
         return "check the disk, then open the database again";
     case SKEP_EAUTH:
-        return "check the key";
+        return "check the key (--key-file F, or SKEP_KEY)";
     case SKEP_ECONSTRAINT:
         return "change the values, or the rule of the table";
     case SKEP_EMISUSE: /* of the SQL that a user gave: the program itself keeps the rules */
