@@ -84,6 +84,10 @@ static bool plain_text_on_disk(pid_t pid)
     return found;
 }
 
+static const char rows_of_canary[] =
+    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n LIMIT "
+    "3000000) SELECT '" CANARY "' || i FROM n";
+
 /* The rows of a statement that writes, which wait for its commit. */
 static bool rows_of_a_write_on_disk(const char *db, const char *key)
 {
@@ -91,8 +95,7 @@ static bool rows_of_a_write_on_disk(const char *db, const char *key)
                           "db",
                           "query",
                           db,
-                          "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n LIMIT "
-                          "3000000) SELECT '" CANARY "' || i FROM n",
+                          rows_of_canary,
                           "--write",
                           "--json",
                           key != NULL ? "--key-file" : NULL,
@@ -184,20 +187,16 @@ static bool is_dumpable(pid_t pid)
     return st.st_uid == geteuid();
 }
 
+static const char endless_rows[] = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n) "
+                                   "SELECT 'row ' || i AS a FROM n";
+
 /* Start a query that does not end, and look at it once its first rows are there. Then it gets a
  * signal that makes a core. */
 static void check_query(const char *db, const char *key, bool protected)
 {
-    const char *argv[] = {"skep",
-                          "db",
-                          "query",
-                          db,
-                          "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n) "
-                          "SELECT 'row ' || i AS a FROM n",
-                          "--json",
-                          key != NULL ? "--key-file" : NULL,
-                          key,
-                          NULL};
+    const char *argv[] = {
+        "skep", "db", "query", db, endless_rows, "--json", key != NULL ? "--key-file" : NULL,
+        key,    NULL};
     char limit[80];
     int status = 0;
     running r = run_start(argv);

@@ -27,11 +27,10 @@
     "INSERT INTO t SELECT i, randomblob(500) FROM n;\n"
 
 /* Statements on standard input, each with its line; rows on standard output. */
-#define PYTHON                                                                                     \
-    "import sys, sqlcipher3\n"                                                                     \
-    "c = sqlcipher3.connect(sys.argv[1], isolation_level=None)\n"                                  \
-    "for s in sys.stdin.read().split(';\\n'):\n"                                                   \
-    "    for row in c.execute(s): print(*row, sep='|')\n"
+static const char python[] = "import sys, sqlcipher3\n"
+                             "c = sqlcipher3.connect(sys.argv[1], isolation_level=None)\n"
+                             "for s in sys.stdin.read().split(';\\n'):\n"
+                             "    for row in c.execute(s): print(*row, sep='|')\n";
 
 typedef enum other { NONE, PROGRAM, MODULE } other;
 
@@ -46,7 +45,7 @@ static int talk(other who, const char *path, const char *sql)
                        : "command -v python3 >/dev/null || exit 9; exec python3 -c \"$2\" \"$1\"",
         "sh",
         path,
-        PYTHON,
+        python,
         NULL};
     return run_program(argv, sql, output, sizeof(output));
 }
