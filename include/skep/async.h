@@ -14,6 +14,10 @@
  *  Submitting inside a transaction function of the same database, or waiting there for a call that
  *  is not done, is SKEP_EMISUSE.
  *
+ *  In a child by fork() the futures of the parent are refused (SKEP_EMISUSE), also those that are
+ *  done: nothing waits there for an answer that cannot come, and cancelling does nothing. They can
+ *  be freed there.
+ *
  *  Threads: a skep_future is shared; free it once, when nobody else uses it.
  */
 
@@ -53,7 +57,7 @@ SKEP_API int skep_write_batch_async(skep_db *db, skep_call *calls, size_t n,
  *  detail, as often as asked. SKEP_ETIMEOUT while it is not done: skep_future_done() tells that
  *  from a call whose own deadline passed. */
 SKEP_API int skep_future_wait(skep_future *future, int64_t timeout_ms) SKEP_CHECK;
-/** 1: there is an answer. */
+/** 1: there is an answer; 0: not yet. */
 SKEP_API int skep_future_done(const skep_future *future);
 /** End the call with SKEP_ECANCELLED unless it has its answer already; see skep_cancel_fire(). */
 SKEP_API void skep_future_cancel(skep_future *future);

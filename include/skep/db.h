@@ -17,6 +17,8 @@
  *    - It takes no lock that any caller of skep_write() on this database holds.
  *    - It uses no thread-locals or thread-bound runtime, does not longjmp, throw or exit its
  *      thread, and does not call skep on the same database except through `tx`.
+ *    - A child that it forks does not return from it; the child would be aborted before it commits
+ *      in its parent's place. SQL in it is SKEP_EMISUSE.
  *    - It returns a negative value to roll back: a code that skep gave it, or one of its own at
  *      SKEP_EUSER or below. Both come out of skep_write() unchanged. Zero or more commits, and
  *      comes out unchanged too.
@@ -135,7 +137,9 @@ SKEP_API int skep_db_open(const char *path, const skep_db_opts *opts, skep_db **
 /** Refuse new calls, wait for those that run (close_timeout_ms), answer those that queue, write
  *  the WAL back, close. Always consumes `db`, also when it fails: SKEP_ETIMEOUT says that a
  *  transaction function is still running, and the memory goes when that returns; SKEP_EPOISONED,
- *  that the WAL was left to be read by the next open. Accepts NULL. */
+ *  that the WAL was left to be read by the next open. Accepts NULL. In a child by fork(), where all
+ *  other calls on `db` are SKEP_EMISUSE, it wipes the key and frees memory, and touches neither the
+ *  files nor the parent's locks. */
 SKEP_API int skep_db_close(skep_db *db);
 
 typedef int skep_tx_fn(skep_tx *tx, void *arg);
@@ -211,7 +215,8 @@ SKEP_API int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_c
     SKEP_CHECK;
 
 /** A switch that ends waiting and running calls with SKEP_ECANCELLED. Fire it from any thread (not
- *  from a signal handler); it stays fired. Free it after the last call that names it returned. */
+ *  from a signal handler); it stays fired. Free it after the last call that names it returned. One
+ *  that was given to calls which a fork() found running is not for the child. */
 SKEP_API int skep_cancel_new(skep_cancel **out) SKEP_CHECK;
 SKEP_API void skep_cancel_fire(skep_cancel *cancel);
 SKEP_API void skep_cancel_free(skep_cancel *cancel);

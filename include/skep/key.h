@@ -8,6 +8,10 @@
 /** Keys of encrypted databases. A key lies in guarded memory: locked, left out of core dumps, wiped
  *  when freed. It is never printed, logged or written.
  *
+ *  A child by fork() has a copy of every key of its parent, not locked: free there what the child
+ *  does not need, or let it run another program. skep_db_close() wipes the handle's copy in the
+ *  child; what SQLite has made of it stays in the child's memory as long as that lives.
+ *
  *  Threads: shared once made.
  */
 

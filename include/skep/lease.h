@@ -12,7 +12,8 @@
  *  SKEP_ETIMEOUT or SKEP_ELIMIT until skep_lease_renew().
  *
  *  Threads: one at a time; any thread may use or close it. Not inside a transaction function of the
- *  same database (SKEP_EMISUSE).
+ *  same database (SKEP_EMISUSE). In a child by fork() it can be closed, which leaves the parent's
+ *  as it is, and all else is SKEP_EMISUSE.
  */
 
 #ifdef __cplusplus

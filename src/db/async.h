@@ -8,6 +8,7 @@
 #include "base/queue.h"
 #include "base/thread.h"
 #include "db/db_limits.h"
+#include "os/home.h"
 
 /* Asynchronous calls: what stands for one (future.c), how it comes in and who answers it (async.c),
  * who runs the reads (async_read.c), batches (batch.c).
@@ -42,6 +43,7 @@ struct skep_future {
     const skep_err *err; /* of a call of its own */
 
     skep_db *db; /* only until it is done */
+    skep__home home;
     skep_cancel cancel;
     skep__watcher own_watch;  /* of that */
     skep__watcher user_watch; /* of the caller's */

@@ -43,6 +43,7 @@ int skep__future_new(skep_db *db, const skep_call_opts *opts, bool owned, skep_f
     atomic_store(&f->refs, owned ? 2 : 1);
     atomic_store(&f->fd, -1);
     f->db = db;
+    f->home = db->home;
     f->own_watch.fired = fired_own;
     f->user_watch.fired = fired_user;
     f->user_cancel = opts->cancel;
@@ -143,6 +144,29 @@ void skep__future_finish(skep_future *f)
         skep__word_wake(&f->state, INT_MAX);
 }
 
+/* ---- a child process ---- */
+
+static int here(const skep_future *f)
+{
+    if (__builtin_expect(skep__home_here(&f->home), 1))
+        return SKEP_OK;
+    return SKEP__FAIL(SKEP_EMISUSE, "the asynchronous call was submitted before fork(): its answer "
+                                    "is for the process that submitted it");
+}
+
+/* Who would answer it is not there, so nobody looks at it any more but its owner; except through a
+ * cancel of the caller's that watches it yet. No lock is taken: it might never be given back. */
+static void abandon(skep_future *f)
+{
+    int fd = atomic_load(&f->fd);
+    if (fd >= 0)
+        skep__os_signal_close(fd);
+    if (f->user_watch.back != NULL)
+        return;
+    skep__free(f->members);
+    skep__free(f);
+}
+
 /* ---- what its owner does ---- */
 
 static bool is_done(const skep_future *f)
@@ -153,12 +177,14 @@ static bool is_done(const skep_future *f)
 int skep_future_done(const skep_future *future)
 {
     SKEP__REQUIRE(future != NULL);
+    SKEP__TRY(here(future));
     return is_done(future) ? 1 : 0;
 }
 
 int skep_future_wait(skep_future *future, int64_t timeout_ms)
 {
     SKEP__REQUIRE(future != NULL);
+    SKEP__TRY(here(future));
     uint64_t deadline_ns = skep__deadline_ns(timeout_ms);
     while (!is_done(future)) {
         if (timeout_ms != 0 && skep__frame_inside(future->db))
@@ -175,7 +201,7 @@ int skep_future_wait(skep_future *future, int64_t timeout_ms)
 
 void skep_future_cancel(skep_future *future)
 {
-    if (future != NULL)
+    if (future != NULL && skep__home_here(&future->home))
         skep_cancel_fire(&future->cancel);
 }
 
@@ -183,6 +209,7 @@ int skep_future_fd(skep_future *future, int *fd)
 {
     SKEP__REQUIRE(future != NULL);
     SKEP__REQUIRE(fd != NULL);
+    SKEP__TRY(here(future));
     int have = atomic_load(&future->fd);
     if (have < 0) {
         int made = -1;
@@ -203,6 +230,10 @@ void skep_future_free(skep_future *future)
 {
     if (future == NULL)
         return;
+    if (!skep__home_here(&future->home)) {
+        abandon(future);
+        return;
+    }
     atomic_fetch_or(&future->state, SKEP__FUTURE_FREED);
     int fd = atomic_load(&future->fd);
     for (uint32_t seen = 0; ((seen = atomic_load(&future->state)) & SKEP__FUTURE_RAISING) != 0;)

@@ -189,11 +189,22 @@ int skep__db_here(const skep_db *db)
 }
 
 /* In a child the connections are left as they are: closing them would write to the files, and the
- * locks that SQLite believes to have are the parent's. Nor are there any threads to wait for. */
+ * locks that SQLite believes to have are the parent's. Nor are there any threads to wait for. All
+ * else that calls need goes, and no lock is waited for: who held it may not be there. */
 static void abandon(skep_db *db)
 {
     skep__os_unlock(NULL, &db->maintain.lock_fd); /* the parent holds it on */
+    skep_key_free(SKEP__TAKE(db->key));           /* wiped: no memory of the child needs it */
+    skep__costs_abandon(db->costs);
     skep__free(db->readers.block);
+    skep__free(db->async.readers);
+    skep__free(db->maintain.cancel);
+}
+
+/* Of what the child has of a database only this is left, which leases may still need, and calls
+ * that were inside at the fork. */
+static void forget(skep_db *db)
+{
     skep__free(db->path);
     skep__free(db);
 }
@@ -243,7 +254,7 @@ bool skep__db_leave_n(skep_db *db, uint32_t n)
     if (skep__db_here(db) >= 0)
         (void)dispose(db);
     else
-        abandon(db);
+        forget(db);
     if (err.code < 0)
         (void)skep__err_install(&err);
     return true;
@@ -290,6 +301,7 @@ int skep_db_close(skep_db *db)
     if (db == NULL)
         return SKEP_OK;
     if (!skep__home_here(&db->home)) {
+        abandon(db);
         skep__db_leave(db);
         return SKEP_OK;
     }

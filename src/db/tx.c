@@ -39,6 +39,7 @@ int skep__tx_fail(skep_tx *tx, int rc)
 
 int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
 {
+    SKEP__TRY(skep__db_here(tx->db));
     if (tx->lost)
         return skep__err_install(&tx->lost_err);
     if (skep__tx_cut(tx))
@@ -138,6 +139,8 @@ int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
     skep__frame_push(&frame, tx->db);
     uint32_t serial = skep__err_serial();
     int rc = fn(tx, arg);
+    /* A child that was forked inside of it and comes back would go on to commit for its parent. */
+    ASSERT(skep__home_here(&tx->db->home));
     skep__frame_pop(&frame);
     if (rc < 0)
         rc = judge(tx, rc, serial);

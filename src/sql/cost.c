@@ -74,6 +74,21 @@ void skep__costs_free(skep__costs *costs)
     skep__free(costs);
 }
 
+void skep__costs_abandon(skep__costs *costs)
+{
+    if (costs == NULL || !skep__mutex_trylock(&costs->mutex))
+        return;
+    for (size_t i = 0; i < SKEP__SQL_COST_BUCKETS; i++) {
+        while (costs->buckets[i] != NULL) {
+            skep__cost_entry *entry = costs->buckets[i];
+            costs->buckets[i] = entry->next;
+            skep__free(entry);
+        }
+    }
+    skep__mutex_unlock(&costs->mutex);
+    skep__free(costs);
+}
+
 static skep__cost_entry **bucket_of(skep__costs *costs, uint64_t hash)
 {
     return &costs->buckets[hash % SKEP__SQL_COST_BUCKETS];

@@ -33,6 +33,9 @@ typedef struct skep__costs_opts {
 
 int skep__costs_new(const skep__costs_opts *opts, skep__costs **out);
 void skep__costs_free(skep__costs *costs); /* after the last connection; accepts NULL */
+/* In a child process, where statements still point to it but never run. Accepts NULL. What another
+ * thread was changing at the fork stays. */
+void skep__costs_abandon(skep__costs *costs);
 
 /* Sums of all texts. */
 typedef struct skep__costs_sums {
