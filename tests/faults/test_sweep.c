@@ -83,6 +83,9 @@ static void sweep_file_operations(const op *o)
  * call alone has failed. */
 static const int call_codes[] = {SKEP_EIO,      SKEP_EPOISONED, SKEP_EBUSY,
                                  SKEP_ECORRUPT, SKEP_EREADONLY, 0};
+/* VACUUM finds no directory for its temporary file when none can be looked at. */
+static const int vacuum_codes[] = {SKEP_EIO,       SKEP_EPOISONED,    SKEP_EBUSY, SKEP_ECORRUPT,
+                                   SKEP_EREADONLY, SKEP_EUNSUPPORTED, 0};
 static const int space_codes[] = {SKEP_EFULL, 0};
 static const int open_codes[] = {SKEP_ELIMIT,    SKEP_EIO,       SKEP_EDENIED,
                                  SKEP_EREADONLY, SKEP_ENOTFOUND, 0};
@@ -142,7 +145,8 @@ static void sweep_system_calls(const op *o)
             fault.calls &= o->sys_calls;
         if (!passes_system_calls(&w, fault))
             continue;
-        sweep s = ops_sweep(&w, call_faults[i].codes);
+        const int *codes = call_faults[i].codes;
+        sweep s = ops_sweep(&w, o == &op_optimize && codes == call_codes ? vacuum_codes : codes);
         (void)sys_sweep(&s, &fault);
     }
     if (o->sys_calls == 0)
