@@ -612,6 +612,15 @@ TEST(what_a_beginner_meets_first_is_told_with_a_way_out)
     r = IMPORT(db, data("a.ndjson", "[{\"id\":1},\n {\"id\":2}]\n"), "-q");
     ck_assert_int_eq(r.status, 3);
     assert_one_line(r.err, "a.ndjson:1:1: an array; make a line of each object", "jq -c '.[]'");
+    r = IMPORT(harness_path("new.db"), harness_path("a.ndjson"), "--create");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "a.ndjson:1:1: an array; make a line of each object");
+    r = IMPORT(harness_path("new.db"), data("b.ndjson", "\n{\"a\":1,}\n"), "--create");
+    assert_one_line(r.err, "b.ndjson:2:8: a key in quotes is expected; nothing was imported");
+    r = IMPORT(harness_path("new.db"), data("c.ndjson", "{}\n"), "--create");
+    assert_one_line(r.err, "no record names a column");
+    r = IMPORT(db, data("l.csv", "name\nM\xfcller\n"), "-q");
+    assert_one_line(r.err, "l.csv:2:2: bytes that are not UTF-8; iconv -t UTF-8 converts others");
 }
 
 TEST(data_that_is_a_directory_is_told_so)

@@ -172,7 +172,7 @@ static cli_scan scan_record(const cli_feed *feed, const char *data, size_t len, 
     size_t bad = cli_utf8_bad(data, out->used);
     if (bad == out->used)
         return CLI_SCAN_RECORD;
-    out->bad = "bytes that are not UTF-8";
+    out->bad = "bytes that are not UTF-8; iconv -t UTF-8 converts others";
     out->bad_at = bad;
     return CLI_SCAN_BAD;
 }

@@ -141,6 +141,9 @@ typedef struct cli_look {
     uint64_t most; /* stop when so many bytes were seen */
     bool plain;    /* a field stands without quotes */
     bool whole;    /* all of the data was seen */
+    bool bad;      /* a record is: the first such, and where */
+    cli_bad first_bad;
+    cli_place place;
     void (*progress)(uint64_t bytes, void *ctx);
     void *ctx;
 } cli_look;

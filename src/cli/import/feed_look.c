@@ -145,6 +145,11 @@ int cli_feed_look(cli_feed *feed, cli_position from, cli_look *look)
     batch->used = 0;
     while (rc == 0 && batch->offset + batch->used < from.offset + look->most) {
         rc = cli_feed_fill(feed, batch);
+        if (rc == 0 && batch->bad_count > 0 && !look->bad) {
+            look->bad = true;
+            look->first_bad = batch->bads[0];
+            look->place = cli_batch_place(batch, batch->bads[0].at);
+        }
         look->whole = rc == 0 && batch->raw_len == 0;
         if (rc != 0 || look->whole)
             break;

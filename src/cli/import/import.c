@@ -162,6 +162,8 @@ static cli_exit find_types(import *m, uint64_t most)
     }
     if (m->columns.count > 0)
         return CLI_DONE;
+    if (look.bad)
+        return say_bad(m, look.place, look.first_bad.what);
     return say_bad(m, (cli_place){1, 1}, "no record names a column, so there is none to create");
 }
 

@@ -23,6 +23,9 @@ cli_exit cli_number(const cli_call *call, cli_option_id id, uint64_t min, uint64
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
     bool whole = isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0;
+    if ((!whole || number < min) && max >= SIZE_MAX)
+        return cli_usage(call->ui, call->page, "--%s %s: it is a whole number from %llu on",
+                         name_of(call, id), text, (unsigned long long)min);
     if (!whole || number < min || number > max)
         return cli_usage(call->ui, call->page, "--%s %s: it is a whole number from %llu to %llu",
                          name_of(call, id), text, (unsigned long long)min, (unsigned long long)max);
