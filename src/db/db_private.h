@@ -390,6 +390,8 @@ int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void
 int skep__writer_exclusive_with(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg,
                                 uint64_t deadline_ns, skep_cancel *cancel);
 /* For such a job: one checkpoint over the writer's connection. */
+/* The owner of the role has committed something that was no group. */
+void skep__writer_committed(skep_db *db);
 int skep__writer_checkpoint(skep_db *db, skep__checkpoint_mode mode, uint64_t *pages,
                             uint64_t *left);
 

@@ -129,7 +129,7 @@ static int job(skep_db *db, void *arg)
     db->writer->limit = NULL;
     if (rc < 0)
         return unsure ? skep__db_poison(db) : rc;
-    atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));
+    skep__writer_committed(db);
     return SKEP_OK;
 }
 

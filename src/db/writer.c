@@ -305,6 +305,13 @@ static void committed(void *ctx, size_t kept, size_t held, uint64_t number)
     skep__checkpoint_notice(db, pages);
 }
 
+void skep__writer_committed(skep_db *db)
+{
+    atomic_store(&db->wal_pages, db->writer->driver->wal_pages(db->writer));
+    atomic_store(&db->visible, ++db->commits);
+    committed(db, 0, 0, db->commits);
+}
+
 const skep__group_ops skep__writer_ops = {
     .begin = begin,
     .run = run,

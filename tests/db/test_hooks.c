@@ -158,6 +158,29 @@ TEST(hooks_are_copied)
 
 /* ---- commits ---- */
 
+/* It may be the largest commit of all, and no call of a transaction function. */
+TEST(vacuum_is_a_commit_that_is_told)
+{
+    fake f;
+    skep_db *db = open_hooked(&f);
+    skep_receipt receipt = {.size = sizeof(receipt)};
+    skep_maintain_opts opts = SKEP_MAINTAIN_OPTS_INIT;
+    skep_call_opts counted = SKEP_CALL_OPTS_INIT;
+    opts.flags = SKEP_MAINTAIN_VACUUM;
+    db_must(db, "INSERT INTO t VALUES(zeroblob(100000))");
+    size_t before = f.commits;
+    assert_ok(skep_db_optimize(db, &opts, NULL));
+    ck_assert_uint_eq(f.commits, before + 2); /* statistics, then VACUUM */
+    ck_assert_uint_eq(f.commit[before + 1].calls, 0);
+    ck_assert_uint_eq(f.commit[before + 1].remote, 0);
+    ck_assert_uint_gt(f.commit[before + 1].wal_pages, 25);
+    ck_assert_uint_eq(f.commit[before + 1].number, f.commit[before].number + 1);
+    counted.receipt = &receipt;
+    assert_ok(skep_write_with(db, nothing, NULL, &counted));
+    ck_assert_uint_eq(receipt.number, f.commit[before + 1].number + 1);
+    db_close(db);
+}
+
 TEST(commits_are_told_in_order_with_their_numbers)
 {
     fake f;
@@ -501,6 +524,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(one_set_of_hooks_at_a_time),
     HARNESS_TEST(hooks_of_another_abi_are_refused),
     HARNESS_TEST(hooks_are_copied),
+    HARNESS_TEST(vacuum_is_a_commit_that_is_told),
     HARNESS_TEST(commits_are_told_in_order_with_their_numbers),
     HARNESS_TEST(a_write_from_the_commit_hook_is_misuse_and_no_deadlock),
     HARNESS_TEST(remote_calls_are_answered_in_order_as_they_are_acknowledged),

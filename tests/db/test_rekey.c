@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <sqlite3.h>
 
@@ -271,6 +272,28 @@ TEST(the_progress_of_a_change_is_told_while_it_goes_on)
     skep_key_free(b);
 }
 
+TEST(a_change_without_a_thread_for_it_is_made_all_the_same)
+{
+    told t = {0};
+    skep_rekey_opts opts = SKEP_REKEY_OPTS_INIT;
+    skep_key *a = key_of("first");
+    struct rlimit before;
+    harness_drop_root();
+    make(NULL, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &before), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &(struct rlimit){0, before.rlim_max}), 0);
+    opts.to = a;
+    opts.progress = on_progress;
+    opts.ctx = &t;
+    int rc = skep_db_rekey(harness_path("t.db"), &opts);
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &before), 0);
+    ck_assert_int_eq(rc, 0);
+    ck_assert_uint_eq(t.calls, 2); /* nobody looked between */
+    ck_assert_uint_eq(t.done, t.total);
+    assert_opens(a, 20);
+    skep_key_free(a);
+}
+
 /* ---- waiting, and what ends it ---- */
 
 static void fire(void *cancel)
@@ -464,6 +487,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(an_interrupted_change_is_told_and_ended_by_opening),
     HARNESS_TEST(options_of_a_change_are_checked_and_progress_is_told),
     HARNESS_TEST(the_progress_of_a_change_is_told_while_it_goes_on),
+    HARNESS_TEST(a_change_without_a_thread_for_it_is_made_all_the_same),
     HARNESS_TEST(the_wait_for_others_can_be_cancelled),
     HARNESS_TEST(a_change_that_has_begun_is_not_ended_by_a_cancel_or_its_time),
     HARNESS_TEST(a_file_that_has_the_new_key_is_done_whatever_the_present_key_is),

@@ -21,7 +21,7 @@ extern "C" {
 typedef struct skep_commit {
     uint64_t number;    /**< of this commit among all of this handle */
     uint64_t wal_pages; /**< pages in the WAL after it */
-    uint32_t calls;     /**< write calls that share it */
+    uint32_t calls;     /**< write calls that share it; 0: a VACUUM */
     uint32_t remote;    /**< of these, the SKEP_CALL_REMOTE ones that now wait for the gate */
 } skep_commit;
 
