@@ -195,33 +195,46 @@ static void mix_main(size_t index, void *ctx)
     }
 }
 
-TEST(a_mix_of_64_threads_keeps_every_promise)
+/* All threads run `thread_main` to its end; what they kept is there. */
+static void mix_run(mix *m, uint32_t async_max, void (*thread_main)(size_t index, void *ctx))
 {
     skep_db_opts opts = SKEP_DB_OPTS_INIT;
     opts.checkpoint_pages = 50;
     opts.readers = 6;
     opts.read_wait_ms = 60000;
     opts.group_max = 40;
+    opts.async_max = async_max;
+    memset(m, 0, sizeof(*m));
+    m->db = db_open(&opts);
+    m->steps = harness_size(SIZE_MIX_STEPS);
+    m->seed = harness_seed();
+    db_must(m->db, "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, a, UNIQUE(owner, a))");
+    db_must(m->db, "INSERT INTO t(owner, a) VALUES(-1, -1)");
+    for (size_t i = 0; i < LENGTH(m->cancels); i++)
+        assert_ok(skep_cancel_new(&m->cancels[i]));
+    harness_threads(THREADS, thread_main, m);
+    ck_assert_int_eq(db_number(m->db, "SELECT count(*) FROM t"),
+                     (int64_t)atomic_load(&m->kept) + 1);
+}
+
+static void mix_end(mix *m)
+{
+    db_assert_whole(m->db);
+    for (size_t i = 0; i < LENGTH(m->cancels); i++)
+        skep_cancel_free(m->cancels[i]);
+    db_close(m->db);
+}
+
+TEST(a_mix_of_64_threads_keeps_every_promise)
+{
     mix m;
-    memset(&m, 0, sizeof(m));
-    m.db = db_open(&opts);
-    m.steps = harness_size(SIZE_MIX_STEPS);
-    m.seed = harness_seed();
-    db_must(m.db, "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, a, UNIQUE(owner, a))");
-    db_must(m.db, "INSERT INTO t(owner, a) VALUES(-1, -1)");
-    for (size_t i = 0; i < LENGTH(m.cancels); i++)
-        assert_ok(skep_cancel_new(&m.cancels[i]));
-    harness_threads(THREADS, mix_main, &m);
-    ck_assert_int_eq(db_number(m.db, "SELECT count(*) FROM t"), (int64_t)atomic_load(&m.kept) + 1);
+    mix_run(&m, 0, mix_main);
     skep_db_stats stats = {.size = sizeof(stats)};
     assert_ok(skep_db_get_stats(m.db, &stats));
     ck_assert_uint_gt(stats.checkpoints, 0);
     ck_assert_uint_lt(stats.groups, stats.writes); /* they did share */
     ck_assert_uint_le(stats.readers_open, 6);
-    db_assert_whole(m.db);
-    for (size_t i = 0; i < LENGTH(m.cancels); i++)
-        skep_cancel_free(m.cancels[i]);
-    db_close(m.db);
+    mix_end(&m);
 }
 
 /* ---- B22: writers, readers, futures, batches and cancels ---- */
@@ -320,28 +333,10 @@ static void storm_main(size_t index, void *ctx)
 
 TEST(b22_writers_readers_futures_and_cancels_of_64_threads_get_true_answers)
 {
-    skep_db_opts opts = SKEP_DB_OPTS_INIT;
-    opts.checkpoint_pages = 50;
-    opts.readers = 6;
-    opts.read_wait_ms = 60000;
-    opts.group_max = 40;
-    opts.async_max = 200; /* some wait for room */
     mix m;
-    memset(&m, 0, sizeof(m));
-    m.db = db_open(&opts);
-    m.steps = harness_size(SIZE_MIX_STEPS);
-    m.seed = harness_seed();
-    db_must(m.db, "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, a, UNIQUE(owner, a))");
-    db_must(m.db, "INSERT INTO t(owner, a) VALUES(-1, -1)");
-    for (size_t i = 0; i < LENGTH(m.cancels); i++)
-        assert_ok(skep_cancel_new(&m.cancels[i]));
-    harness_threads(THREADS, storm_main, &m);
-    ck_assert_int_eq(db_number(m.db, "SELECT count(*) FROM t"), (int64_t)atomic_load(&m.kept) + 1);
+    mix_run(&m, 200, storm_main); /* some wait for room */
     ck_assert_uint_eq(skep__async_in_flight(m.db), 0);
-    db_assert_whole(m.db);
-    for (size_t i = 0; i < LENGTH(m.cancels); i++)
-        skep_cancel_free(m.cancels[i]);
-    db_close(m.db);
+    mix_end(&m);
     ck_assert_uint_eq(atomic_load(&m.callbacks), atomic_load(&m.submitted));
 }
 

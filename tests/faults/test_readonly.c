@@ -118,19 +118,26 @@ TEST(a_wal_without_its_index_stays_as_it_is)
     check_untouched(copy, &l);
 }
 
-/* As a killed process leaves it. */
-TEST(a_wal_with_a_stale_index_stays_as_it_is)
+/* The same, and another process has written to it after us and has it open. */
+static crash_child make_with_peer(const char *path, ledger *l)
 {
-    ledger l = {0};
     skep_db *db = NULL;
-    const char *path = harness_path("r.db");
-    make(path, &l, &db);
+    make(path, l, &db);
     assert_ok(skep_db_close(db));
     crash_child peer = crash_start("peer", (const char *const[]){path, "500", "10", NULL});
     for (int64_t call = 0; call < 509;)
         ck_assert(crash_next_ack(&peer, &call, sizeof(call)));
     for (int call = 500; call < 510; call++)
-        atomic_store(&l.fates[call], FATE_PRESENT);
+        atomic_store(&l->fates[call], FATE_PRESENT);
+    return peer;
+}
+
+/* As a killed process leaves it. */
+TEST(a_wal_with_a_stale_index_stays_as_it_is)
+{
+    ledger l = {0};
+    const char *path = harness_path("r.db");
+    crash_child peer = make_with_peer(path, &l);
     crash_kill(&peer);
     (void)crash_wait(&peer);
     ck_assert(harness_exists(path_with(path, "-wal")));
@@ -169,15 +176,8 @@ TEST(a_database_with_a_rollback_journal_stays_as_it_is)
 TEST(a_database_that_another_process_has_open_stays_as_it_is)
 {
     ledger l = {0};
-    skep_db *db = NULL;
     const char *path = harness_path("r.db");
-    make(path, &l, &db);
-    assert_ok(skep_db_close(db));
-    crash_child peer = crash_start("peer", (const char *const[]){path, "500", "10", NULL});
-    for (int64_t call = 0; call < 509;)
-        ck_assert(crash_next_ack(&peer, &call, sizeof(call)));
-    for (int call = 500; call < 510; call++)
-        atomic_store(&l.fates[call], FATE_PRESENT);
+    crash_child peer = make_with_peer(path, &l);
     check_untouched(path, &l);
     /* And the other one goes on as if nothing had been. */
     crash_child second = crash_start("peer", (const char *const[]){path, "600", "10", "end", NULL});
