@@ -623,6 +623,20 @@ TEST(what_a_beginner_meets_first_is_told_with_a_way_out)
     assert_one_line(r.err, "l.csv:2:2: bytes that are not UTF-8; iconv -t UTF-8 converts others");
 }
 
+TEST(a_column_that_the_table_computes_is_to_be_left_out)
+{
+    const char *db =
+        FIXTURE("t.db", "CREATE TABLE t (a INT, b INT AS (a * 2), c INT AS (a) STORED)");
+    ran r = IMPORT(db, data("a.csv", "a,B\n1,2\n"), "-q");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "a.csv:1:1: t computes the column \"B\" by itself; leave it out");
+    r = IMPORT(db, data("a.ndjson", "{\"a\":1,\"c\":1}\n"), "-q");
+    ck_assert_int_eq(r.status, 3);
+    assert_one_line(r.err, "a.ndjson:1:8: the key \"c\" is a column that t computes by itself");
+    ck_assert_int_eq(IMPORT(db, data("b.csv", "a\n4\n"), "-q").status, 0);
+    ck_assert_str_eq(ask(db, "SELECT * FROM t"), "{\"a\":4,\"b\":8,\"c\":4}\n");
+}
+
 TEST(data_that_is_a_directory_is_told_so)
 {
     ran r = IMPORT(typed_db(), harness_dir(), "--format", "csv");
@@ -635,6 +649,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(an_old_reject_file_is_replaced_only_when_the_import_begins),
     HARNESS_TEST(bad_records_may_go_to_a_device_which_stays),
     HARNESS_TEST(what_a_beginner_meets_first_is_told_with_a_way_out),
+    HARNESS_TEST(a_column_that_the_table_computes_is_to_be_left_out),
     HARNESS_TEST(data_that_is_a_directory_is_told_so),
     HARNESS_TEST(csv_values_become_what_the_columns_declare),
     HARNESS_TEST(the_header_names_columns_in_any_order_and_number),

@@ -124,6 +124,7 @@ static cli_exit select_table(task *t, skep_db *db)
         status = t->sql.failed ? cli_fail_memory(t->ui) : CLI_DONE;
     }
     cli_fields_dispose(&table.columns);
+    cli_fields_dispose(&table.computed);
     return status;
 }
 

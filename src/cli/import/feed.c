@@ -52,8 +52,11 @@ static long member_column(const cli_feed *feed, const cli_json_member *member, c
     }
     long i = cli_fields_find(columns, name, len);
     if (i < 0)
-        (void)snprintf(what, size, "the key \"%.*s\" is no column of %s", len > 60 ? 60 : (int)len,
-                       name, feed->shape->table);
+        (void)snprintf(what, size,
+                       cli_fields_find(feed->shape->computed, name, len) >= 0
+                           ? "the key \"%.*s\" is a column that %s computes by itself; leave it out"
+                           : "the key \"%.*s\" is no column of %s",
+                       len > 60 ? 60 : (int)len, name, feed->shape->table);
     if (i >= 0 && columns->list[i].stamp == columns->records) {
         (void)snprintf(what, size, "the key \"%.*s\" stands twice", len > 60 ? 60 : (int)len, name);
         i = -1;

@@ -67,8 +67,9 @@ typedef struct cli_shape {
     cli_format format;
     const cli_csv *csv;
     cli_csv_rule rule;
-    cli_fields *columns; /* of a row, in its order */
-    const char *table;   /* for messages */
+    cli_fields *columns;  /* of a row, in its order */
+    cli_fields *computed; /* and those that the table makes of them, for messages */
+    const char *table;    /* for messages */
     bool guessed; /* the types are from a part of the data: what does not fit ends the feed */
     bool quotes;  /* then: quotes tell text from numbers */
 } cli_shape;

@@ -124,9 +124,13 @@ static cli_exit match_columns(import *m, const cli_header *header)
         long column = cli_fields_find(table, have->list[i].name, have->list[i].name_len);
         if (column < 0) {
             char what[256];
-            (void)snprintf(what, sizeof(what),
-                           "%s has no column \"%.60s\" (if the first line is data: --no-header)",
-                           m->table.name, have->list[i].name);
+            const cli_column *no = &have->list[i];
+            bool computed = cli_fields_find(&m->table.computed, no->name, no->name_len) >= 0;
+            (void)snprintf(
+                what, sizeof(what),
+                computed ? "%s computes the column \"%.60s\" by itself; leave it out"
+                         : "%s has no column \"%.60s\" (if the first line is data: --no-header)",
+                m->table.name, no->name);
             return say_bad(m, (cli_place){header->body.line > 1 ? header->body.line - 1 : 1, 1},
                            what);
         }
@@ -347,6 +351,7 @@ static cli_exit read_command(import *m)
     m->shape.rule.null_text = cli_value(call, CLI_OPT_NULL);
     m->shape.columns = &m->columns;
     m->shape.table = m->table.name;
+    m->shape.computed = &m->table.computed;
     if (m->table.name[0] == '\0')
         return cli_usage(m->ui, call->page, "--table: the name is empty");
     if (m->reject.path != NULL && cli_is_of_database(m->path, m->reject.path))
@@ -368,6 +373,7 @@ static void dispose(import *m)
     cli_source_close(&m->source);
     cli_fields_dispose(&m->columns);
     cli_fields_dispose(&m->table.columns);
+    cli_fields_dispose(&m->table.computed);
     cli_buf_dispose(&m->create_sql);
     cli_buf_dispose(&m->one_sql);
     cli_buf_dispose(&m->many_sql);

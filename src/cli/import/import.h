@@ -35,7 +35,8 @@ typedef struct import_table {
     bool found;
     bool plain; /* rows may be inserted many at a time, see sql.c */
     int64_t schema_version;
-    cli_fields columns; /* all that can be inserted into */
+    cli_fields columns;  /* all that can be inserted into */
+    cli_fields computed; /* those that the table makes of the others */
 } import_table;
 
 typedef struct import {

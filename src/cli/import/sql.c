@@ -28,8 +28,11 @@ static int read_columns(skep_tx *tx, import_table *table)
     while ((rc = skep_next(rows)) > 0) {
         skep_slice name = skep_column_text(rows, 0);
         int64_t hidden = skep_column_int(rows, 3);
-        if (hidden > 1)
-            table->plain = false; /* generated: an expression */
+        if (hidden > 1) {
+            table->plain = false;
+            if (!cli_fields_add(&table->computed, name.data, name.len))
+                return IMPORT_MEMORY;
+        }
         if (hidden != 0)
             continue;
         if (!cli_fields_add(&table->columns, name.data, name.len))
@@ -85,6 +88,7 @@ static int find_table(skep_tx *tx, void *arg)
     import_table *table = arg;
     int64_t special = 0;
     cli_fields_dispose(&table->columns);
+    cli_fields_dispose(&table->computed);
     int rc = ask(tx, "SELECT schema_version FROM pragma_schema_version WHERE ?1 IS NOT NULL",
                  table->name, &table->schema_version);
     if (rc >= 0)
