@@ -36,9 +36,9 @@ typedef struct skep_health {
     int32_t state;            /**< the worst of all reasons: skep_health_state */
     int64_t at_us;            /**< UTC, when this was found */
     int64_t ping_us;          /**< the last ping of the connections; 0: none yet */
-    int64_t quick_check_us;   /**< the last quick check that came to its end; 0: none yet. Like the
-                                   intervals, these count from the opening and are kept nowhere: what
-                                   is opened anew more often than that has to be checked by hand */
+    int64_t quick_check_us;   /**< the last quick check that came to its end; 0: none yet. Like
+                                   the intervals, these count from the opening and are kept nowhere:
+                                   what is opened anew more often is to be checked by hand */
     int64_t full_check_us;    /**< the last full check that came to its end; 0: none yet */
     uint64_t disk_free_bytes; /**< that this process may fill */
     uint64_t wal_bytes;       /**< of the -wal file */
