@@ -29,7 +29,7 @@
 #include "sqlite3.h"
 #include "support.h"
 
-#define CHILD_PATIENCE 30 /* seconds; then it hangs */
+#define CHILD_PATIENCE 60 /* seconds; then it hangs */
 
 /* What went wrong in the child; 0: nothing. Checks of the harness belong to the parent. */
 #define CHILD_CHECK(cond)                                                                          \

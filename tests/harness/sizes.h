@@ -10,7 +10,7 @@
  *    id                     quick   full     nightly    what is counted */
 /* clang-format off */
 #define HARNESS_SIZES(X)                                                                           \
-    X(SIZE_TIMEOUT_S,        120,    3600,    43200)  /* seconds that one test may take */         \
+    X(SIZE_TIMEOUT_S,        300,    3600,    43200)  /* seconds that one test may take */         \
     X(SIZE_SWEEP_STEPS,      25,     0,       0)      /* failing steps of a sweep, each kind */    \
     X(SIZE_POWER_CUTS,       24,     0,       0)      /* syncs of a workload to lose power at */   \
     X(SIZE_POWER_SEEDS,      1,      4,       32)     /* different losses at each of them */       \
