@@ -22,7 +22,7 @@ void cli_steps_at(const char *step, uint64_t done, uint64_t total, void *arg)
         cli_progress_end(&steps->progress);
         cli_progress_begin(&steps->progress, steps->ui, steps->label, "pages", total);
         if (long_since)
-            steps->progress.delay_ns = 0;
+            steps->progress.delay_ns = CLI_PROGRESS_SECOND / 10; /* before that it has no rate */
     }
     steps->progress.total = total;
     cli_progress_at(&steps->progress, done);
