@@ -55,7 +55,8 @@ SKEP_API int skep_db_health(skep_db *db, skep_health *out) SKEP_CHECK;
 SKEP_API const char *skep_health_name(int state);
 
 /** Ask every idle connection and the writer a trivial question; those that do not answer are
- *  replaced. The first failure that could not be mended that way is returned. */
+ *  replaced, the writer between two groups, unless a sync has failed (SKEP_EPOISONED). The first
+ *  failure that could not be mended that way is returned. */
 SKEP_API int skep_db_ping(skep_db *db) SKEP_CHECK;
 
 enum {

@@ -46,7 +46,7 @@ static int begin(skep_db *db, uint32_t allowed, by_hand *b)
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE,
                           "maintenance of %s from inside its own transaction function", db->path);
-    if (db->writer == NULL)
+    if (!skep__db_writes(db))
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     SKEP__TRY(skep__db_check_poison(db));
     b->began_ns = skep__now_ns();

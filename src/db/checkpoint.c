@@ -273,7 +273,7 @@ int skep_db_checkpoint_pass(skep_db *db, int exclusive, uint64_t *left)
     SKEP__REQUIRE(db != NULL);
     SKEP__REQUIRE(left != NULL);
     SKEP__TRY(skep__db_here(db));
-    if (db->writer == NULL)
+    if (!skep__db_writes(db))
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     SKEP__TRY(skep__db_check_poison(db));
     pass_result result = {0, 0};

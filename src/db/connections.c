@@ -51,7 +51,7 @@ static bool is_lease(uint32_t word)
 /* Is there anything in the WAL? A handle that only reads is not told, and looks at the file. */
 static bool wal_used(const skep_db *db)
 {
-    if (db->writer == NULL)
+    if (!skep__db_writes(db))
         return skep__db_file_bytes(db, "-wal") > 0;
     return atomic_load_explicit(&db->wal_pages, memory_order_relaxed) > 0;
 }
@@ -177,10 +177,10 @@ void skep__connections_list(skep_db *db, skep_db_connection *list, size_t *n)
         .now_us = skep_now_us(),
         .wal = wal_used(db),
     };
-    if (db->writer != NULL) {
+    if (skep__db_writes(db)) {
         skep_db_connection *c = list_next(&l, &db->writer_use, SKEP_CONN_WRITER);
         if (c != NULL)
-            skep__running_sql(db->writer, c->sql, sizeof(c->sql));
+            skep__writer_sql(db, c->sql, sizeof(c->sql));
     }
     list_readers(db, &l);
     if (atomic_load(&db->checkpointer.use.created_us) != 0)

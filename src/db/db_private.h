@@ -283,9 +283,9 @@ struct skep_db {
     _Atomic uint32_t abort;     /* running SQL is ended */
     _Atomic uint32_t corrupted; /* damage was met */
 
-    /* The writer: only whoever leads the queue touches it. */
+    /* The writer: only whoever leads the queue touches it. NULL: the handle only reads. */
     skep__queue queue;
-    skep__conn *writer;
+    skep__conn *writer; /* changed by the leader under the readers' mutex, for onlookers */
     skep__use writer_use;
     uint64_t commits;
     uint64_t stamped;         /* newest commit of which a receipt was asked for */
@@ -381,6 +381,15 @@ int skep__db_open_conn(skep_db *db, skep__conn_role role, const skep__limit *lim
 int skep__db_poison(skep_db *db);
 /* SKEP_OK, or SKEP_EPOISONED with the first cause. */
 int skep__db_check_poison(skep_db *db);
+
+static inline bool skep__db_writes(const skep_db *db)
+{
+    return (db->opts.flags & SKEP_DB_READONLY) == 0;
+}
+/* Only for the leader, between groups: `conn` writes from now on. */
+void skep__writer_replace(skep_db *db, skep__conn *conn);
+/* The SQL that it runs or ran last. */
+void skep__writer_sql(skep_db *db, char *out, size_t size);
 
 extern const skep__group_ops skep__writer_ops;
 extern const skep__settings_table skep__db_settings;

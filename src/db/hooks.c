@@ -52,7 +52,7 @@ int skep_db_set_hooks(skep_db *db, const skep_db_hooks *hooks)
     SKEP__TRY(skep__db_here(db));
     if (skep__frame_inside(db))
         return SKEP__FAIL(SKEP_EMISUSE, "hooks cannot change inside a transaction function");
-    if (db->writer == NULL)
+    if (!skep__db_writes(db))
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     if (hooks == NULL) {
         SKEP__TRY(skep__writer_exclusive(db, detach, NULL));

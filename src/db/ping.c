@@ -3,6 +3,7 @@
 #include <skep/health.h>
 
 #include "base/cancel.h"
+#include "base/event.h"
 #include "db/db_private.h"
 
 static int ask(skep__conn *conn)
@@ -36,17 +37,37 @@ static int ask_readers(skep_db *db, const skep_cancel *cancel)
     return rc;
 }
 
+/* The same for the writer's, between two groups. The new one is opened first, so that the old one
+ * is never the last to close: that would write the WAL back. A sync that failed is not forgotten
+ * with it. */
+static int ask_writer_itself(skep_db *db, const skep_cancel *cancel)
+{
+    skep__limit limit = {.cancel = cancel, .abort = &db->closing};
+    skep__conn *conn = NULL;
+    int rc = ask(db->writer);
+    if (rc >= 0 || rc == SKEP_EBUSY) /* another process is in the way of any connection */
+        return rc;
+    skep_err err;
+    skep__err_save(&err);
+    SKEP__TRY(skep__db_check_poison(db));
+    SKEP__TRY(skep__db_open_conn(db, SKEP__CONN_WRITER, &limit, &conn));
+    skep__writer_replace(db, conn);
+    SKEP__EVENT(SKEP_WARNING, "db.writer_replaced", {"path", skep_text(db->path)},
+                {"cause", skep_text(err.text)});
+    return ask(conn);
+}
+
 /* Where there is no WAL the reader takes its turn. */
 static int ask_writer(skep_db *db, void *arg)
 {
-    SKEP__TRY(ask(db->writer));
+    SKEP__TRY(ask_writer_itself(db, arg));
     return db->in_turn ? ask_readers(db, arg) : SKEP_OK;
 }
 
 int skep__ping_run(skep_db *db, int64_t timeout_ms, skep_cancel *cancel)
 {
     int rc = db->in_turn ? SKEP_OK : ask_readers(db, cancel);
-    if (rc >= 0 && db->writer != NULL)
+    if (rc >= 0 && skep__db_writes(db))
         rc = skep__writer_exclusive_with(db, ask_writer, cancel, skep__deadline_ns(timeout_ms),
                                          cancel);
     if (rc >= 0)

@@ -74,7 +74,7 @@ static void name(skep_db *db, uint32_t thread, uint64_t ms)
     char text[SKEP_HEALTH_TEXT_MAX];
     size_t others = queued(db);
     describe(thread, others, does, sizeof(does));
-    skep__running_sql(db->writer, sql, sizeof(sql));
+    skep__writer_sql(db, sql, sizeof(sql));
     (void)snprintf(text, sizeof(text),
                    "a write function in thread %u runs for %llu ms, %zu calls queue; %s", thread,
                    (unsigned long long)ms, others, does);

@@ -323,6 +323,25 @@ const skep__group_ops skep__writer_ops = {
     .again = skep__async_again,
 };
 
+/* ---- its connection ---- */
+
+void skep__writer_replace(skep_db *db, skep__conn *conn)
+{
+    skep__mutex_lock(&db->readers.mutex);
+    skep__conn *old = db->writer;
+    db->writer = conn;
+    skep__mutex_unlock(&db->readers.mutex);
+    skep__use_opened(&db->writer_use);
+    (void)skep__conn_close(old); /* it did not answer: what it says now is no news */
+}
+
+void skep__writer_sql(skep_db *db, char *out, size_t size)
+{
+    skep__mutex_lock(&db->readers.mutex);
+    skep__running_sql(db->writer, out, size);
+    skep__mutex_unlock(&db->readers.mutex);
+}
+
 /* ---- what callers call ---- */
 
 int skep__writer_exclusive(skep_db *db, int (*job)(skep_db *db, void *arg), void *arg)
@@ -346,7 +365,7 @@ int skep__write_check(const skep_db *db, const skep_call_opts *opts, uint32_t fl
         return SKEP__FAIL(SKEP_EMISUSE, "a write on %s from inside its own transaction function",
                           db->path);
     SKEP__TRY(skep__call_check(db, opts));
-    if (db->writer == NULL)
+    if (!skep__db_writes(db))
         return SKEP__FAIL(SKEP_EREADONLY, "%s is open for reading only", db->path);
     uint32_t other = opts->flags & ~flags;
     if (other != 0)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -339,13 +340,98 @@ TEST(a_reader_that_does_not_answer_is_replaced)
     ck_assert_uint_eq(stats.readers_replaced, 1);
     ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
     ck_assert_int_eq(db_number(db, "SELECT 1"), 1);
-    /* The writer cannot be replaced: that is a reason. */
+    db_close_parked(db);
+}
+
+static int break_writer(skep_db *db, void *arg)
+{
+    (void)arg;
     sqlite3_progress_handler(sqlite_of(db->writer)->handle, 1, refuse_all, NULL);
-    ck_assert_int_lt(skep_db_ping(db), 0);
+    return SKEP_OK;
+}
+
+TEST(a_writer_that_does_not_answer_is_replaced_between_groups)
+{
+    skep_db *db = db_open_parked(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    events_listen(SKEP_WARNING);
+    assert_ok(skep__writer_exclusive(db, break_writer, NULL));
+    ck_assert_int_lt(db_exec(db, "INSERT INTO t VALUES(1)"), 0);
+    assert_ok(skep_db_ping(db));
+    ck_assert_int_eq(events_count("db.writer_replaced", "cause="), 1);
+    db_must(db, "INSERT INTO t VALUES(2)");
+    ck_assert_int_eq(db_number(db, "SELECT sum(a) FROM t"), 2);
+    ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
+    assert_ok(skep_db_checkpoint(db, NULL, NULL));
+    db_assert_whole(db);
+    db_close_parked(db);
+}
+
+TEST(a_writer_that_cannot_be_replaced_is_a_reason_until_it_can)
+{
+    const char *path = harness_path("t.db");
+    const char *away = harness_path("away.db");
+    skep_db *db = db_open_parked(NULL);
+    db_must(db, "CREATE TABLE t(a)");
+    assert_ok(skep__writer_exclusive(db, break_writer, NULL));
+    ck_assert_int_eq(rename(path, away), 0);
+    assert_fails(skep_db_ping(db), SKEP_ENOTFOUND);
     ck_assert_ptr_nonnull(db_reason(db, 0, "ping"));
-    sqlite3_progress_handler(sqlite_of(db->writer)->handle, 0, NULL, NULL);
+    ck_assert_int_eq(rename(away, path), 0);
     assert_ok(skep_db_ping(db));
     ck_assert_int_eq(db_health_state(db), SKEP_HEALTHY);
+    /* What a failed sync has left is not mended by a new connection. */
+    assert_ok(skep__writer_exclusive(db, break_writer, NULL));
+    (void)SKEP__FAIL(SKEP_EIO, "a sync");
+    (void)skep__db_poison(db);
+    const skep__conn *writer = db->writer;
+    assert_fails(skep_db_ping(db), SKEP_EPOISONED);
+    ck_assert_ptr_eq(db->writer, writer);
+    point_release("db.tick");
+    assert_fails(skep_db_close(db), SKEP_EPOISONED);
+}
+
+typedef struct inserter {
+    skep_db *db;
+    pthread_t thread;
+    int64_t done;
+} inserter;
+
+static void *insert_some(void *arg)
+{
+    inserter *self = arg;
+    for (int i = 0; i < 100; i++)
+        self->done += db_exec(self->db, "INSERT INTO t VALUES(1)") == SKEP_OK;
+    return NULL;
+}
+
+/* Calls that share no group with it notice nothing; those that met the broken one fail alone. */
+TEST(writing_goes_on_while_the_writers_connection_is_replaced)
+{
+    enum { THREADS = 3 };
+    skep_db *db = db_open_parked(NULL);
+    skep_db_connection list[8];
+    inserter work[THREADS];
+    int64_t done = 0;
+    db_must(db, "CREATE TABLE t(a)");
+    for (int i = 0; i < THREADS; i++) {
+        work[i] = (inserter){.db = db};
+        ck_assert_int_eq(pthread_create(&work[i].thread, NULL, insert_some, &work[i]), 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        size_t n = LENGTH(list);
+        for (size_t k = 0; k < n; k++)
+            list[k].size = sizeof(list[k]);
+        assert_ok(skep__writer_exclusive(db, break_writer, NULL));
+        assert_ok(skep_db_ping(db));
+        assert_ok(skep_db_connections(db, list, &n));
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(work[i].thread, NULL), 0);
+        done += work[i].done;
+    }
+    ck_assert_int_eq(db_number(db, "SELECT count(*) FROM t"), done);
+    db_assert_whole(db);
     db_close_parked(db);
 }
 
@@ -384,6 +470,9 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_worst_reason_comes_first_and_makes_the_state),
     HARNESS_TEST(a_ping_asks_the_connections),
     HARNESS_TEST(a_reader_that_does_not_answer_is_replaced),
+    HARNESS_TEST(a_writer_that_does_not_answer_is_replaced_between_groups),
+    HARNESS_TEST(a_writer_that_cannot_be_replaced_is_a_reason_until_it_can),
+    HARNESS_TEST(writing_goes_on_while_the_writers_connection_is_replaced),
     HARNESS_TEST(none_of_this_is_for_the_inside_of_a_transaction_function),
 };
 const harness_suite health_suite = HARNESS_SUITE("health", tests);
