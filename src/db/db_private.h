@@ -21,34 +21,6 @@
 
 /* ---- transactions (tx.c) ---- */
 
-struct skep_tx {
-    skep_db *db;
-    skep__conn *conn;
-    bool writing;
-    bool single; /* a second statement is refused */
-    bool lost;   /* the engine ended the transaction under us */
-    bool unread; /* memory ran out as a column was read: the function knows nothing of it */
-    const _Atomic uint32_t *cut; /* of a reader: a bit of skep__cut in it ends the call */
-    uint32_t statements;         /* begun so far */
-    uint32_t attempt;
-    uint32_t codes; /* failures that were given to the function, a bit each */
-    skep_err lost_err;
-    skep_rows *open; /* rows not yet closed */
-};
-
-/* Was this reader told to end? */
-static inline bool skep__tx_cut(const skep_tx *tx)
-{
-    return tx->cut != NULL &&
-           (atomic_load_explicit(tx->cut, memory_order_relaxed) & SKEP__CUT_ANY) != 0;
-}
-/* What begins every statement of a transaction function, and where all its failures pass. */
-int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out);
-int skep__tx_fail(skep_tx *tx, int rc);
-void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing);
-/* Run `fn` between call_begin and call_end, close what it left open and judge what it returned. */
-int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg);
-
 /* The databases whose transaction functions this thread is inside of, innermost first: calling skep
  * on one of them from there would wait for itself. */
 typedef struct skep__frame skep__frame;
@@ -59,6 +31,34 @@ struct skep__frame {
 void skep__frame_push(skep__frame *frame, const skep_db *db);
 void skep__frame_pop(skep__frame *frame);
 bool skep__frame_inside(const skep_db *db);
+
+struct skep_tx {
+    skep_db *db;
+    skep__conn *conn;
+    bool writing;
+    bool single; /* a second statement is refused */
+    bool lost;   /* the engine ended the transaction under us */
+    bool unread; /* memory ran out as a column was read: the function knows nothing of it */
+    const _Atomic uint32_t *cut; /* a bit of skep__cut in it ends the call */
+    uint32_t statements;         /* begun so far */
+    uint32_t attempt;
+    uint32_t codes; /* failures that were given to the function, a bit each */
+    skep_err lost_err;
+    skep_rows *open;   /* rows not yet closed */
+    skep__frame frame; /* while its function runs */
+};
+
+/* Was this reader told to end? */
+static inline bool skep__tx_cut(const skep_tx *tx)
+{
+    return (atomic_load_explicit(tx->cut, memory_order_relaxed) & SKEP__CUT_ANY) != 0;
+}
+/* Where all failures pass that a transaction function gets to see. */
+int skep__tx_fail(skep_tx *tx, int rc);
+/* For any number of runs. `cut`: of a reader; NULL: nobody cuts it. */
+void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, const _Atomic uint32_t *cut);
+/* Run `fn` between call_begin and call_end, close what it left open and judge what it returned. */
+int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg);
 
 /* ---- options of a call (call.c) ---- */
 

@@ -256,9 +256,8 @@ static int lease_run(const skep_lease *lease, skep_tx_fn *fn, void *arg, const s
         limit.deadline_ns = skep__deadline_ns(opts->timeout_ms);
     skep__call_budget(&limit, opts, db->opts.read_max_ms, "read_max_ms");
     skep_tx tx;
-    skep__tx_init(&tx, db, reader->conn, false);
+    skep__tx_init(&tx, db, reader->conn, &reader->use.hold);
     tx.single = (opts->flags & SKEP_CALL_SINGLE) != 0;
-    tx.cut = &reader->use.hold;
     atomic_store_explicit(&reader->use.thread, skep__thread_id(), memory_order_relaxed);
     reader->conn->limit = &limit;
     int rc = skep__tx_run(&tx, fn, arg);
@@ -319,21 +318,28 @@ static void expire_unattended(const skep_lease *lease)
         skep__lease_expire(lease->db, reader_of(lease), skep__coarse_ns());
 }
 
+static int lease_read_opts(skep_lease *lease, const skep_call_opts *opts)
+{
+    uint32_t other = opts->flags & ~(uint32_t)SKEP_CALL_SINGLE;
+    if (other != 0)
+        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
+    SKEP__TRY(skep__call_check(lease->db, opts));
+    if (opts->at_least != NULL && opts->at_least->number > lease->number)
+        return lease_renew(lease);
+    return SKEP_OK;
+}
+
 int skep_lease_read_with(skep_lease *lease, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
 {
     static const skep_call_opts none = SKEP_CALL_OPTS_INIT;
     SKEP__REQUIRE(lease != NULL);
     SKEP__REQUIRE(fn != NULL);
     SKEP__REQUIRE(opts == NULL || opts->size >= sizeof(*opts));
-    if (opts == NULL)
-        opts = &none;
     SKEP__TRY(lease_check(lease, "skep_lease_read"));
-    uint32_t other = opts->flags & ~(uint32_t)SKEP_CALL_SINGLE;
-    if (other != 0)
-        return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
-    SKEP__TRY(skep__call_check(lease->db, opts));
-    if (opts->at_least != NULL && opts->at_least->number > lease->number)
-        SKEP__TRY(lease_renew(lease));
+    if (opts != NULL)
+        SKEP__TRY(lease_read_opts(lease, opts));
+    else
+        opts = &none;
     expire_unattended(lease);
     SKEP__TRY(lease_take(lease, SKEP__HOLD_LEASE_READ, false));
     int rc = lease_run(lease, fn, arg, opts);

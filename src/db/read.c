@@ -14,6 +14,8 @@ typedef struct read_call {
     void *arg;
     const skep_call_opts *opts;
     uint64_t deadline_ns;
+    uint32_t slot;  /* of the reader that it got */
+    uint32_t codes; /* failures that it met there, a bit each */
 } read_call;
 
 static int read_snapshot(skep_tx *tx, skep_tx_fn *fn, void *arg)
@@ -32,42 +34,46 @@ static int read_snapshot(skep_tx *tx, skep_tx_fn *fn, void *arg)
     return rc < 0 ? skep__err_install(&err) : rc;
 }
 
-static int read_on(skep_db *db, skep__reader *reader, const read_call *call, uint32_t *codes)
+/* On a reader that is ours for this call. */
+static int read_on(skep_db *db, skep__reader *reader, read_call *call)
 {
-    uint64_t now_ns = skep__coarse_ns();
-    uint64_t done = atomic_load_explicit(&reader->use.transactions, memory_order_relaxed);
-    uint64_t began_ns = done % SKEP__DB_READ_SAMPLE == 0 ? skep__now_ns() : 0;
     skep__limit limit = {.deadline_ns = call->deadline_ns,
                          .cancel = call->opts->cancel,
                          .abort = &db->abort,
                          .cut = &reader->use.hold};
     skep__call_budget(&limit, call->opts, db->opts.read_max_ms, "read_max_ms");
     skep_tx tx;
-    skep__tx_init(&tx, db, reader->conn, false);
+    skep__tx_init(&tx, db, reader->conn, &reader->use.hold);
     tx.single = (call->opts->flags & SKEP_CALL_SINGLE) != 0;
-    tx.cut = &reader->use.hold;
     reader->conn->limit = &limit;
-    skep__use_begin(&reader->use, now_ns);
+    skep__use_begin(&reader->use, skep__coarse_ns());
     int rc = tx.single ? skep__tx_run(&tx, call->fn, call->arg)
                        : read_snapshot(&tx, call->fn, call->arg);
     skep__use_end(&reader->use);
     reader->conn->limit = NULL;
-    if (began_ns != 0)
-        skep__hist_add(&db->read_ns, skep__now_ns() - began_ns);
-    *codes = tx.codes;
+    call->codes = tx.codes;
     if (rc < 0 && rc >= SKEP_EINTERNAL)
-        *codes |= 1u << (uint32_t)-rc;
+        call->codes |= 1u << (uint32_t)-rc;
+    return rc;
+}
+
+static __attribute__((noinline)) int read_timed(skep_db *db, skep__reader *reader, read_call *call)
+{
+    uint64_t began_ns = skep__now_ns();
+    int rc = read_on(db, reader, call);
+    skep__hist_add(&db->read_ns, skep__now_ns() - began_ns);
     return rc;
 }
 
 static int read_now(skep_db *db, void *arg)
 {
-    const read_call *call = arg;
-    uint32_t slot = SKEP__NO_SLOT;
-    uint32_t codes = 0;
-    SKEP__TRY(skep__reader_acquire(db, call->opts, call->deadline_ns, &slot));
-    int rc = read_on(db, &db->readers.slots[slot], call, &codes);
-    skep__reader_release(db, slot, codes);
+    read_call *call = arg;
+    SKEP__TRY(skep__reader_acquire(db, call->opts, call->deadline_ns, &call->slot));
+    skep__reader *reader = &db->readers.slots[call->slot];
+    uint64_t done = atomic_load_explicit(&reader->use.transactions, memory_order_relaxed);
+    int rc =
+        done % SKEP__DB_READ_SAMPLE == 0 ? read_timed(db, reader, call) : read_on(db, reader, call);
+    skep__reader_release(db, call->slot, call->codes);
     return rc;
 }
 
@@ -88,7 +94,7 @@ int skep__read_inside(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_op
     if (other != 0)
         return SKEP__FAIL(SKEP_EINVALID, "call flags 0x%x are not for reads", other);
     SKEP__TRY(skep__call_check(db, opts));
-    read_call call = {fn, arg, opts, 0};
+    read_call call = {.fn = fn, .arg = arg, .opts = opts};
     if (opts->timeout_ms > 0)
         call.deadline_ns = skep__deadline_ns(opts->timeout_ms);
     return db->in_turn ? read_in_turn(db, &call) : read_now(db, &call);

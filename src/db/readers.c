@@ -131,7 +131,7 @@ static bool slot_take(skep__readers *r, uint32_t i, uint32_t from)
 
 static uint32_t slot_find(skep__readers *r)
 {
-    uint32_t first = last_slot % r->count;
+    uint32_t first = last_slot < r->count ? last_slot : 0;
     for (uint32_t state = SKEP__READER_FREE;; state = SKEP__READER_NONE) {
         for (uint32_t i = 0; i < r->count; i++) {
             uint32_t slot = (first + i) % r->count;
@@ -261,8 +261,8 @@ void skep__reader_disconnect(skep_db *db, skep__reader *reader)
         (void)skep__err_install(&err);
 }
 
-int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadline_ns,
-                         uint32_t *out)
+static __attribute__((noinline)) int acquire_other(skep_db *db, const skep_call_opts *opts,
+                                                   uint64_t deadline_ns, uint32_t *out)
 {
     skep__readers *r = &db->readers;
     uint32_t slot = atomic_load(&r->waiting) == 0 ? slot_find(r) : SKEP__NO_SLOT;
@@ -285,20 +285,47 @@ int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadl
     return SKEP_OK;
 }
 
-void skep__reader_release(skep_db *db, uint32_t slot, uint32_t codes)
+/* What follows is the way of nearly every read: its own reader is free, nobody waits, nothing
+ * fails. It is apart from the rest, so that it needs few registers and lies in few cache lines. */
+int skep__reader_acquire(skep_db *db, const skep_call_opts *opts, uint64_t deadline_ns,
+                         uint32_t *out)
+{
+    skep__readers *r = &db->readers;
+    uint32_t slot = last_slot;
+    if (slot >= r->count || atomic_load(&r->waiting) != 0 || !slot_take(r, slot, SKEP__READER_FREE))
+        return acquire_other(db, opts, deadline_ns, out);
+    DEBUG_ASSERT(r->slots[slot].conn != NULL);
+    *out = slot;
+    return SKEP_OK;
+}
+
+static __attribute__((noinline)) void release_other(skep_db *db, uint32_t slot, uint32_t codes)
 {
     skep__reader *reader = &db->readers.slots[slot];
     bool fit = !skep__codes_dirty(codes) &&
                atomic_load_explicit(&reader->retire, memory_order_relaxed) == 0;
-    /* A call that saw no failure has closed what it ran: then the cheaper question is enough. */
-    if (fit && reader->conn != NULL)
-        fit = codes == 0 ? !reader->conn->driver->in_tx(reader->conn)
-                         : reader->conn->driver->quiet(reader->conn);
-    if (reader->conn != NULL && !fit) {
+    if (reader->conn != NULL && !(fit && reader->conn->driver->quiet(reader->conn))) {
         skep__reader_disconnect(db, reader);
         atomic_fetch_add_explicit(&db->readers.replaced, 1, memory_order_relaxed);
     }
     slot_give(&db->readers, slot);
+}
+
+void skep__reader_release(skep_db *db, uint32_t slot, uint32_t codes)
+{
+    skep__readers *r = &db->readers;
+    skep__reader *reader = &r->slots[slot];
+    const skep__conn *conn = reader->conn;
+    /* A call that saw no failure has closed what it ran: then the cheaper question is enough. */
+    if (codes != 0 || conn == NULL ||
+        atomic_load_explicit(&reader->retire, memory_order_relaxed) != 0 ||
+        atomic_load(&r->waiting) != 0 || conn->driver->in_tx(conn)) {
+        release_other(db, slot, codes);
+        return;
+    }
+    atomic_store(&reader->state, SKEP__READER_FREE);
+    if (atomic_load(&r->waiting) != 0 && slot_take(r, slot, SKEP__READER_FREE))
+        slot_give(r, slot);
 }
 
 bool skep__reader_take_idle(skep_db *db, uint32_t slot)

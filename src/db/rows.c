@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of a query and what their columns hold. */
+/* The rows of a query and what their columns hold. Queries begin in tx.c. */
 #include <string.h>
 
 #include "base/time.h"
 #include "db/db_private.h"
 
 /* ---- rows ---- */
-
-static void rows_own(skep_tx *tx, skep_rows *rows)
-{
-    ASSERT(rows != NULL);
-    rows->owner = tx;
-    rows->open_next = tx->open;
-    rows->open_back = &tx->open;
-    if (tx->open != NULL)
-        tx->open->open_back = &rows->open_next;
-    tx->open = rows;
-}
 
 static void rows_release(skep_rows *rows)
 {
@@ -27,21 +16,6 @@ static void rows_release(skep_rows *rows)
     skep__stmt_return(rows);
 }
 
-int skep_query_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
-{
-    SKEP__REQUIRE(tx != NULL);
-    SKEP__REQUIRE(sql != NULL);
-    SKEP__REQUIRE(v != NULL || n == 0);
-    SKEP__REQUIRE(out != NULL);
-    skep_rows *rows = NULL;
-    int rc = skep__tx_start(tx, sql, v, n, &rows);
-    if (rc < 0)
-        return skep__tx_fail(tx, rc);
-    rows_own(tx, rows);
-    *out = rows;
-    return SKEP_OK;
-}
-
 /* The first step may have compiled the statement anew, after a change of the schema. */
 static void first_row(skep_rows *rows)
 {
@@ -49,32 +23,38 @@ static void first_row(skep_rows *rows)
     rows->asked = false;
 }
 
-static int rows_cut(skep_rows *rows)
+static __attribute__((noinline)) int rows_stopped(skep_rows *rows)
 {
     skep_tx *tx = rows->owner;
+    if (tx->lost) /* a step would now run outside any transaction */
+        return skep__tx_fail(tx, skep__err_install(&tx->lost_err));
+    if (rows->ended)
+        return 0;
     rows->row_columns = 0;
     rows->ended = true;
     return skep__tx_fail(tx, skep__cut_fail(atomic_load(tx->cut)));
 }
 
+static __attribute__((noinline)) int rows_end(skep_rows *rows, int rc)
+{
+    rows->row_columns = 0;
+    rows->ended = true;
+    return rc < 0 ? skep__tx_fail(rows->owner, rc) : rc;
+}
+
 int skep_next(skep_rows *rows)
 {
     SKEP__REQUIRE(rows != NULL);
-    skep_tx *tx = rows->owner;
+    const skep_tx *tx = rows->owner;
     SKEP__REQUIRE(tx != NULL);
-    if (tx->lost) /* a step would now run outside any transaction */
-        return skep__tx_fail(tx, skep__err_install(&tx->lost_err));
-    if (rows->ended)
-        return 0;
-    if (skep__tx_cut(tx))
-        return rows_cut(rows);
+    if (__builtin_expect(tx->lost || rows->ended || skep__tx_cut(tx), 0))
+        return rows_stopped(rows);
     int rc = skep__stmt_step(rows);
     if (rc <= 0)
-        rows->row_columns = 0;
-    else if (rows->row_columns == 0)
+        return rows_end(rows, rc);
+    if (rows->row_columns == 0)
         first_row(rows);
-    rows->ended = rc <= 0;
-    return rc < 0 ? skep__tx_fail(tx, rc) : rc;
+    return rc;
 }
 
 void skep_rows_close(skep_rows *rows)

@@ -37,26 +37,48 @@ int skep__tx_fail(skep_tx *tx, int rc)
     return rc;
 }
 
-int skep__tx_start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
+static __attribute__((noinline)) int refuse(skep_tx *tx, const char *sql)
 {
     SKEP__TRY(skep__db_here(tx->db));
     if (tx->lost)
         return skep__err_install(&tx->lost_err);
     if (skep__tx_cut(tx))
         return skep__cut_fail(atomic_load(tx->cut));
-    if (tx->single && tx->statements > 0)
-        return SKEP__FAIL(SKEP_EMISUSE, "a second statement in a SKEP_CALL_SINGLE read: %.80s",
-                          sql);
+    return SKEP__FAIL(SKEP_EMISUSE, "a second statement in a SKEP_CALL_SINGLE read: %.80s", sql);
+}
+
+static int start(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
+{
+    bool second = tx->single && tx->statements > 0;
+    bool here = skep__home_here(&tx->db->home);
+    if (__builtin_expect(!here || tx->lost || second || skep__tx_cut(tx), 0))
+        return skep__tx_fail(tx, refuse(tx, sql));
     tx->statements++;
-    skep_rows *rows = NULL;
-    SKEP__TRY(skep__stmt_borrow(tx->conn, sql, &rows));
-    int rc = skep__stmt_bind(rows, v, n);
-    if (rc < 0) {
-        skep__stmt_return(rows);
-        return rc;
-    }
-    *out = rows;
-    return SKEP_OK;
+    int rc = skep__stmt_borrow(tx->conn, sql, v, n, out);
+    return rc < 0 ? skep__tx_fail(tx, rc) : rc;
+}
+
+static void rows_own(skep_tx *tx, skep_rows *rows)
+{
+    ASSERT(rows != NULL);
+    rows->owner = tx;
+    rows->open_next = tx->open;
+    rows->open_back = &tx->open;
+    if (tx->open != NULL)
+        tx->open->open_back = &rows->open_next;
+    tx->open = rows;
+}
+
+int skep_query_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n, skep_rows **out)
+{
+    SKEP__REQUIRE(tx != NULL);
+    SKEP__REQUIRE(sql != NULL);
+    SKEP__REQUIRE(v != NULL || n == 0);
+    SKEP__REQUIRE(out != NULL);
+    int rc = start(tx, sql, v, n, out);
+    if (rc >= 0)
+        rows_own(tx, *out);
+    return rc;
 }
 
 int skep_exec_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n)
@@ -65,9 +87,9 @@ int skep_exec_v(skep_tx *tx, const char *sql, const skep_value *v, size_t n)
     SKEP__REQUIRE(sql != NULL);
     SKEP__REQUIRE(v != NULL || n == 0);
     skep_rows *rows = NULL;
-    int rc = skep__tx_start(tx, sql, v, n, &rows);
+    int rc = start(tx, sql, v, n, &rows);
     if (rc < 0)
-        return skep__tx_fail(tx, rc);
+        return rc;
     do
         rc = skep__stmt_step(rows);
     while (rc > 0);
@@ -95,18 +117,16 @@ int64_t skep_tx_last_rowid(const skep_tx *tx)
     return tx->conn->driver->last_rowid(tx->conn);
 }
 
-void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, bool writing)
+/* What belongs to one run is skep__tx_run()'s. */
+void skep__tx_init(skep_tx *tx, skep_db *db, skep__conn *conn, const _Atomic uint32_t *cut)
 {
+    static const _Atomic uint32_t never;
     tx->db = db;
     tx->conn = conn;
-    tx->writing = writing;
+    tx->writing = conn->role == SKEP__CONN_WRITER;
     tx->single = false;
-    tx->cut = NULL;
-    tx->lost = false;
-    tx->unread = false;
-    tx->statements = 0;
+    tx->cut = cut != NULL ? cut : &never;
     tx->attempt = 0;
-    tx->codes = 0;
     tx->open = NULL;
 }
 
@@ -129,19 +149,18 @@ static int judge(const skep_tx *tx, int rc, uint32_t serial)
 
 int skep__tx_run(skep_tx *tx, skep_tx_fn *fn, void *arg)
 {
-    skep__frame frame;
     tx->lost = false;
     tx->unread = false;
     tx->statements = 0;
     tx->codes = 0;
     tx->attempt++;
     tx->conn->driver->call_begin(tx->conn);
-    skep__frame_push(&frame, tx->db);
+    skep__frame_push(&tx->frame, tx->db);
     uint32_t serial = skep__err_serial();
     int rc = fn(tx, arg);
     /* A child that was forked inside of it and comes back would go on to commit for its parent. */
     ASSERT(skep__home_here(&tx->db->home));
-    skep__frame_pop(&frame);
+    skep__frame_pop(&tx->frame);
     if (rc < 0)
         rc = judge(tx, rc, serial);
     while (tx->open != NULL)

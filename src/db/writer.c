@@ -177,7 +177,7 @@ static skep__verdict run_in_transaction(skep_db *db, skep__write_call *call, boo
 {
     skep__req *req = &call->req;
     skep_tx tx;
-    skep__tx_init(&tx, db, db->writer, true);
+    skep__tx_init(&tx, db, db->writer, NULL);
     tx.attempt = req->attempt - 1;
     if (tx.attempt > 0)
         atomic_fetch_add_explicit(&db->reruns, 1, memory_order_relaxed);

@@ -21,7 +21,6 @@
 #include "sql/mask.h"
 
 #define SAMPLE_EVERY 16
-#define SAMPLE_AT 1 /* the first is not like the others */
 
 static uint64_t get(const _Atomic uint64_t *from)
 {
@@ -198,18 +197,6 @@ void skep__cost_detach(skep__stmt *stmt)
 
 /* ---- a run ---- */
 
-void skep__cost_bound(skep__stmt *stmt, const skep_value *v, size_t n)
-{
-    skep__cost *cost = &stmt->cost;
-    cost->values_count = n;
-    for (size_t i = 0; i < n && i < SKEP__SQL_SLOW_VALUES; i++) {
-        bool bytes = v[i].type == SKEP_TEXT || v[i].type == SKEP_BLOB;
-        size_t size = bytes ? v[i].u.s.len : 0;
-        cost->values[i].type = (uint32_t)v[i].type;
-        cost->values[i].size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-    }
-}
-
 static uint64_t wall_ns(const skep__cost *cost)
 {
     return cost->fine_clock ? skep__now_ns() : skep__coarse_ns();
@@ -222,8 +209,7 @@ static void begin(skep__stmt *stmt)
     atomic_store_explicit(&stmt->conn->running, cost->entry, memory_order_release);
     if (!cost->watched)
         return;
-    uint64_t runs = get(&cost->runs);
-    cost->timed = runs % SAMPLE_EVERY == SAMPLE_AT || runs == 0 || cost->all;
+    cost->timed = get(&cost->runs) == cost->timed_next;
     cost->run_rows = 0;
     cost->began_ns = wall_ns(cost);
 }
@@ -233,21 +219,25 @@ static __attribute__((noinline)) void end_seldom(skep__stmt *stmt, uint64_t took
 {
     skep__cost *cost = &stmt->cost;
     bool slow = took_ns >= cost->slow_ns;
-    bool exact = slow || get(&cost->runs) == 1 || cost->all;
+    uint64_t runs = get(&cost->runs);
+    bool exact = slow || runs == 1 || cost->all;
     uint64_t ns = cost->timed ? cost->step_ns : took_ns;
     add(exact ? &cost->exact_runs : &cost->sampled_runs, 1);
     add(exact ? &cost->exact_ns : &cost->sampled_ns, ns);
     if (ns > get(&cost->worst_ns))
         atomic_store_explicit(&cost->worst_ns, ns, memory_order_relaxed);
-    if (cost->timed)
+    if (cost->timed) {
         skep__hist_add(&cost->entry->costs->times, ns);
+        /* The first run is not like the others: samples begin with the second. */
+        cost->timed_next = runs == 1 || cost->all ? runs : runs - 1 + SAMPLE_EVERY;
+    }
     if (slow)
         skep__cost_slow(stmt, took_ns, rc);
     cost->timed = false;
     cost->step_ns = 0;
 }
 
-static void end(skep__stmt *stmt, int rc)
+void skep__cost_end(skep__stmt *stmt, int rc)
 {
     skep__cost *cost = &stmt->cost;
     cost->on = false;
@@ -260,11 +250,6 @@ static void end(skep__stmt *stmt, int rc)
         add(&cost->failed, 1);
     if (cost->timed || took_ns >= cost->slow_ns)
         end_seldom(stmt, took_ns, rc);
-}
-
-void skep__cost_end(skep__stmt *stmt, int rc)
-{
-    end(stmt, rc);
 }
 
 static __attribute__((noinline)) int step_timed(skep__stmt *stmt)
@@ -283,7 +268,7 @@ int skep__stmt_step(skep__stmt *stmt)
     if (rc > 0)
         stmt->cost.run_rows++;
     else
-        end(stmt, rc);
+        skep__cost_end(stmt, rc);
     return rc;
 }
 

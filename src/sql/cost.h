@@ -59,8 +59,8 @@ void skep__costs_busy(skep__costs *costs);
 
 /* What a value was that a run had bound. */
 typedef struct skep__cost_value {
-    uint32_t type;
-    uint32_t size;
+    int32_t type;
+    size_t size; /* of text and blobs */
 } skep__cost_value;
 
 /* Part of each prepared statement. The counters have one writer. */
@@ -70,6 +70,7 @@ struct skep__cost {
     bool timed;
     uint64_t began_ns;
     uint64_t run_rows;
+    uint64_t timed_next; /* the number of runs before the one that is timed next */
     /* Copied from the table, which is further away. */
     bool watched; /* false with profile OFF: only what runs is told */
     bool all;
@@ -98,7 +99,6 @@ int skep__cost_attach(struct skep_rows *stmt);
 void skep__cost_detach(struct skep_rows *stmt);
 /* A run that is on has ended or is given back. */
 void skep__cost_end(struct skep_rows *stmt, int rc);
-void skep__cost_bound(struct skep_rows *stmt, const skep_value *v, size_t n);
 
 /* The masked text of the statement that runs or ran last on the connection, cut to fit. Any thread
  * may ask as long as the connection is there. */

@@ -11,14 +11,14 @@
 #include "base/time.h"
 #include "sql/cost_private.h"
 
-static const char *type_name(uint32_t type)
+static const char *type_name(int32_t type)
 {
     static const char *const names[] = {
         [SKEP_NULL] = "null", [SKEP_INT] = "int",   [SKEP_REAL] = "real", [SKEP_TEXT] = "text",
         [SKEP_BLOB] = "blob", [SKEP_BOOL] = "bool", [SKEP_TIME] = "time",
     };
-    bool known = type < sizeof(names) / sizeof(names[0]) && names[type] != NULL;
-    return known ? names[type] : "?";
+    size_t at = (size_t)type;
+    return at < sizeof(names) / sizeof(names[0]) && names[at] != NULL ? names[at] : "?";
 }
 
 /* "int,text(12),null", with ",..." where there are more than fit or are known. */
@@ -32,7 +32,7 @@ static void describe_values(const skep__cost *cost, char *out, size_t size)
         if (i < SKEP__SQL_SLOW_VALUES) {
             const skep__cost_value *v = &cost->values[i];
             bytes = v->type == SKEP_TEXT || v->type == SKEP_BLOB;
-            (void)snprintf(one, sizeof(one), bytes ? "%s(%u)" : "%s", type_name(v->type), v->size);
+            (void)snprintf(one, sizeof(one), bytes ? "%s(%zu)" : "%s", type_name(v->type), v->size);
         }
         bool last = i + 1 == cost->values_count;
         if (len + strlen(one) + (last ? 2 : 6) > size) /* room for ",..." stays */

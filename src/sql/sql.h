@@ -119,8 +119,8 @@ struct skep__driver {
     /* `out` gets a statement with `sql` copied; text after it is INVALID. */
     int (*prepare)(skep__conn *conn, const char *sql, size_t len, skep__stmt **out);
     void (*finalize)(skep__stmt *stmt);
-    int (*bind)(skep__stmt *stmt, const skep_value *v, size_t n);
-    int (*step)(skep__stmt *stmt); /* 1 a row, 0 the end */
+    int (*bind)(skep__stmt *stmt, int at, const skep_value *v); /* the first is 1 */
+    int (*step)(skep__stmt *stmt);                              /* 1 a row, 0 the end */
     void (*reset)(skep__stmt *stmt);
 
     int (*columns)(const skep__stmt *stmt);
@@ -206,6 +206,7 @@ struct skep_rows {
     char *sql;
     size_t len;
     uint64_t hash;
+    size_t parameters;
     bool cached;
     bool busy;       /* lent out */
     bool used;       /* since the cache last looked for something to drop */
@@ -252,11 +253,11 @@ int skep__sqlite_rekey(skep__conn *conn, const struct skep_key *to, int cipher,
                        const uint8_t salt[SKEP__SALT_BYTES]) SKEP_CHECK;
 int skep__sqlite_together(skep__conn *conn, bool wal) SKEP_CHECK;
 
-/* Lend a statement ready to be bound: from the cache by the address of `sql`, then by its text,
- * else prepared. A statement that is lent already is prepared a second time. */
-int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out);
-/* Bind all its values. The arrays are not needed afterwards, what text and blobs point to is. */
-int skep__stmt_bind(skep__stmt *stmt, const skep_value *v, size_t n);
+/* Lend a statement: from the cache by the address of `sql`, then by its text, else prepared. A
+ * statement that is lent already is prepared a second time. All its values are bound; their array
+ * is not needed afterwards, what text and blobs point to is. */
+int skep__stmt_borrow(skep__conn *conn, const char *sql, const skep_value *v, size_t n,
+                      skep__stmt **out);
 /* The next row: 1, or 0 at the end. Not after the end or a failure. */
 int skep__stmt_step(skep__stmt *stmt);
 /* Reset and give back. */

@@ -76,7 +76,7 @@ static int stmt_prepare(skep__conn *base, const char *sql, size_t len, skep__stm
         return failed;
     }
     stmt->reads_only = sqlite3_stmt_readonly(stmt->handle) != 0;
-    stmt->parameters = sqlite3_bind_parameter_count(stmt->handle);
+    stmt->base.parameters = (size_t)sqlite3_bind_parameter_count(stmt->handle);
     *out = &stmt->base;
     return SKEP_OK;
 }
@@ -111,38 +111,29 @@ static int bind_one(sqlite3_stmt *handle, int at, const skep_value *v)
     return SQLITE_RANGE;
 }
 
-/* Apart, so that binding what can be bound needs few registers: it is on the path of every read. */
-static __attribute__((noinline)) int bind_failed(const sqlite_stmt *stmt, const skep_value *v,
-                                                 size_t at, int rc)
+static __attribute__((noinline)) int bind_failed(skep__stmt *base, int at, const skep_value *v,
+                                                 int rc)
 {
     if (v->type == SKEP_OUT_OF_RANGE)
-        return SKEP__FAIL(SKEP_EINVALID, "value %zu is an unsigned integer above 2^63-1", at);
+        return SKEP__FAIL(SKEP_EINVALID, "value %d is an unsigned integer above 2^63-1", at);
     if (rc == SQLITE_RANGE)
-        return SKEP__FAIL(SKEP_EINVALID, "value %zu has the unknown type %d", at, v->type);
-    return skep__sqlite_fail(sqlite_of(stmt->base.conn), rc, "binding a value", stmt->base.sql);
+        return SKEP__FAIL(SKEP_EINVALID, "value %d has the unknown type %d", at, v->type);
+    return skep__sqlite_fail(sqlite_of(base->conn), rc, "binding a value", base->sql);
 }
 
-static int stmt_bind(skep__stmt *base, const skep_value *v, size_t n)
+static int stmt_bind(skep__stmt *base, int at, const skep_value *v)
 {
-    const sqlite_stmt *stmt = sqlite_stmt_of(base);
-    if ((size_t)stmt->parameters != n)
-        return SKEP__FAIL(SKEP_EINVALID,
-                          "the statement has %d parameters, %zu values are given: %.120s",
-                          stmt->parameters, n, base->sql);
-    for (size_t at = 1; at <= n; at++, v++) {
-        int rc = v->type == SKEP_INT ? sqlite3_bind_int64(stmt->handle, (int)at, v->u.i)
-                                     : bind_one(stmt->handle, (int)at, v);
-        if (rc != SQLITE_OK)
-            return bind_failed(stmt, v, at, rc);
-    }
-    return SKEP_OK;
+    sqlite3_stmt *handle = sqlite_stmt_of(base)->handle;
+    int rc = v->type == SKEP_INT ? sqlite3_bind_int64(handle, at, v->u.i) : bind_one(handle, at, v);
+    return rc == SQLITE_OK ? SKEP_OK : bind_failed(base, at, v, rc);
 }
 
 static int stmt_step(skep__stmt *base)
 {
     sqlite_stmt *stmt = sqlite_stmt_of(base);
     sqlite_conn *conn = sqlite_of(base->conn);
-    conn->rows_changed |= !stmt->reads_only;
+    if (!stmt->reads_only)
+        conn->rows_changed = true;
     int rc = sqlite3_step(stmt->handle);
     if (rc == SQLITE_ROW)
         return 1;
@@ -194,15 +185,21 @@ static double column_real(skep__stmt *base, int column)
     return sqlite3_column_double(sqlite_stmt_of(base)->handle, column);
 }
 
-/* Reading a text adds a NUL behind it, which may move it. So a text that is read as a blob is read
+/* The value is looked up once, where sqlite3_column_text() and _bytes() would look it up twice.
+ * What they do beyond that is to note that memory ran out; SQLITE_THREADSAFE=2 allows the rest.
+ *
+ * Reading a text adds a NUL behind it, which may move it. So a text that is read as a blob is read
  * as text first: it then lies where it will lie, and its bytes are UTF-8 whatever the file has. */
 static skep_slice column_bytes(skep__stmt *base, int column, skep_type as)
 {
     sqlite3_stmt *handle = sqlite_stmt_of(base)->handle;
-    bool blob = as == SKEP_BLOB && sqlite3_column_type(handle, column) == SQLITE_BLOB;
-    const void *data = blob ? sqlite3_column_blob(handle, column)
-                            : (const void *)sqlite3_column_text(handle, column);
-    return skep_slice_of(data, (size_t)sqlite3_column_bytes(handle, column));
+    sqlite3_value *value = sqlite3_column_value(handle, column);
+    bool blob = as == SKEP_BLOB && sqlite3_value_type(value) == SQLITE_BLOB;
+    const void *data = blob ? sqlite3_value_blob(value) : (const void *)sqlite3_value_text(value);
+    if (data == NULL) /* NULL, empty, or no memory */
+        data = blob ? sqlite3_column_blob(handle, column)
+                    : (const void *)sqlite3_column_text(handle, column);
+    return skep_slice_of(data, (size_t)sqlite3_value_bytes(value));
 }
 
 /* ---- transactions ---- */

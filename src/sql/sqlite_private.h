@@ -30,7 +30,6 @@ typedef struct sqlite_conn {
 typedef struct sqlite_stmt {
     skep__stmt base;
     sqlite3_stmt *handle;
-    int parameters;
     bool reads_only;
 } sqlite_stmt;
 

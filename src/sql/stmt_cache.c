@@ -116,8 +116,37 @@ static skep__stmt *find_by_text(skep__stmt_cache *cache, uint64_t hash, const ch
     return stmt;
 }
 
+/* Of the values their types and sizes are kept, in case this run turns out to be slow. What is no
+ * text has a size that nobody looks at; copying it costs less than asking. */
+static int bind_all(skep__stmt *stmt, const skep_value *v, size_t n)
+{
+    const skep__driver *driver = stmt->conn->driver;
+    if (stmt->parameters != n)
+        return SKEP__FAIL(SKEP_EINVALID,
+                          "the statement has %zu parameters, %zu values are given: %.120s",
+                          stmt->parameters, n, stmt->sql);
+    stmt->cost.values_count = n;
+    for (size_t i = 0; i < n; i++) {
+        SKEP__TRY(driver->bind(stmt, (int)i + 1, &v[i]));
+        if (i < SKEP__SQL_SLOW_VALUES)
+            stmt->cost.values[i] = (skep__cost_value){v[i].type, v[i].u.s.len};
+    }
+    return SKEP_OK;
+}
+
+static int lend(skep__stmt *stmt, const skep_value *v, size_t n, skep__stmt **out)
+{
+    stmt->busy = true;
+    int rc = bind_all(stmt, v, n);
+    if (__builtin_expect(rc < 0, 0))
+        skep__stmt_return(stmt);
+    else
+        *out = stmt;
+    return rc;
+}
+
 static __attribute__((noinline)) int borrow_slow(skep__conn *conn, const char *sql,
-                                                 skep__stmt **out)
+                                                 const skep_value *v, size_t n, skep__stmt **out)
 {
     skep__stmt_cache *cache = &conn->cache;
     size_t len = strnlen(sql, SKEP__SQL_TEXT_MAX + 1);
@@ -137,31 +166,20 @@ static __attribute__((noinline)) int borrow_slow(skep__conn *conn, const char *s
         cache->by_address[bucket].address = sql;
         cache->by_address[bucket].stmt = stmt;
     }
-    stmt->busy = true;
     stmt->used = known; /* what runs only once makes room before what came back */
-    *out = stmt;
-    return SKEP_OK;
+    return lend(stmt, v, n, out);
 }
 
-int skep__stmt_borrow(skep__conn *conn, const char *sql, skep__stmt **out)
+int skep__stmt_borrow(skep__conn *conn, const char *sql, const skep_value *v, size_t n,
+                      skep__stmt **out)
 {
     size_t bucket = address_bucket(sql);
     skep__stmt *stmt = conn->cache.by_address[bucket].stmt;
     if (stmt == NULL || conn->cache.by_address[bucket].address != sql || stmt->busy ||
         strcmp(stmt->sql, sql) != 0)
-        return borrow_slow(conn, sql, out);
-    stmt->busy = true;
+        return borrow_slow(conn, sql, v, n, out);
     stmt->used = true;
-    *out = stmt;
-    return SKEP_OK;
-}
-
-int skep__stmt_bind(skep__stmt *stmt, const skep_value *v, size_t n)
-{
-    SKEP__TRY(stmt->conn->driver->bind(stmt, v, n));
-    if (stmt->cost.watched)
-        skep__cost_bound(stmt, v, n);
-    return SKEP_OK;
+    return lend(stmt, v, n, out);
 }
 
 void skep__stmt_return(skep__stmt *stmt)

@@ -81,7 +81,7 @@ static int pragma_job(skep_db *db, void *arg)
     sqlite_conn *conn = sqlite_of(db->writer);
     skep__stmt *stmt = NULL;
     conn->own = true;
-    int rc = skep__stmt_borrow(db->writer, arg, &stmt);
+    int rc = skep__stmt_borrow(db->writer, arg, NULL, 0, &stmt);
     if (rc >= 0) {
         rc = db->writer->driver->step(stmt);
         skep__stmt_return(stmt);

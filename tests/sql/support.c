@@ -33,12 +33,11 @@ void sql_close(skep__conn *conn)
 int sql_run_v(skep__conn *conn, const char *sql, const skep_value *v, size_t n)
 {
     skep__stmt *stmt = NULL;
-    SKEP__TRY(skep__stmt_borrow(conn, sql, &stmt));
-    int rc = skep__stmt_bind(stmt, v, n);
-    if (rc == SKEP_OK)
-        do
-            rc = skep__stmt_step(stmt);
-        while (rc > 0);
+    SKEP__TRY(skep__stmt_borrow(conn, sql, v, n, &stmt));
+    int rc = SKEP_OK;
+    do
+        rc = skep__stmt_step(stmt);
+    while (rc > 0);
     skep__stmt_return(stmt);
     return rc;
 }
@@ -51,7 +50,7 @@ int sql_run(skep__conn *conn, const char *sql)
 int64_t sql_number(skep__conn *conn, const char *sql)
 {
     skep__stmt *stmt = NULL;
-    assert_ok(skep__stmt_borrow(conn, sql, &stmt));
+    assert_ok(skep__stmt_borrow(conn, sql, NULL, 0, &stmt));
     ck_assert_int_eq(assert_ok(skep__stmt_step(stmt)), 1);
     int64_t number = conn->driver->column_int(stmt, 0);
     skep__stmt_return(stmt);

@@ -176,8 +176,8 @@ TEST(a_statement_that_is_open_twice_counts_for_one_text)
     watched w = watch(SKEP_PROFILE_SAMPLE, UINT64_MAX);
     skep__stmt *a = NULL;
     skep__stmt *b = NULL;
-    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", &a));
-    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", &b));
+    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", NULL, 0, &a));
+    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", NULL, 0, &b));
     ck_assert_int_eq(skep__stmt_step(a), 1);
     ck_assert_int_eq(skep__stmt_step(b), 1);
     skep__stmt_return(a);
@@ -191,7 +191,7 @@ TEST(a_run_that_is_never_stepped_is_no_run)
 {
     watched w = watch(SKEP_PROFILE_SAMPLE, UINT64_MAX);
     skep__stmt *stmt = NULL;
-    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", &stmt));
+    assert_ok(skep__stmt_borrow(w.conn, "SELECT 1", NULL, 0, &stmt));
     skep__stmt_return(stmt);
     ck_assert_uint_eq(cost_of(w.costs, "SELECT ?").runs, 0);
     unwatch(&w);

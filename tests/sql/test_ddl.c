@@ -52,7 +52,7 @@ TEST(any_name_becomes_a_table_and_a_column_of_that_name)
         skep__buf_clear(&sql);
         assert_ok(skep__buf_add_text(&sql, "SELECT * FROM "));
         assert_ok(skep__ddl_name(&sql, skep_slice_str(names[i])));
-        assert_ok(skep__stmt_borrow(conn, skep__buf_text(&sql), &stmt));
+        assert_ok(skep__stmt_borrow(conn, skep__buf_text(&sql), NULL, 0, &stmt));
         ck_assert_str_eq(conn->driver->column_name(stmt, 0), names[i]);
         skep__stmt_return(stmt);
         skep__buf_dispose(&sql);
@@ -102,8 +102,7 @@ static void assert_literal(skep__conn *conn, const skep_value *v)
                                        "(SELECT "));
     assert_ok(skep__ddl_literal(&sql, v));
     assert_ok(skep__buf_add_text(&sql, " AS x)"));
-    assert_ok(skep__stmt_borrow(conn, skep__buf_text(&sql), &stmt));
-    assert_ok(d->bind(stmt, &kept, 1));
+    assert_ok(skep__stmt_borrow(conn, skep__buf_text(&sql), &kept, 1, &stmt));
     ck_assert_int_eq(assert_ok(d->step(stmt)), 1);
     ck_assert_msg(d->column_int(stmt, 0) == 1, "%s", skep__buf_text(&sql));
     if (v->type == SKEP_TEXT || v->type == SKEP_BLOB)
@@ -214,7 +213,7 @@ TEST(a_table_has_the_columns_that_were_asked_for)
     assert_ok(skep__ddl_create_table(&sql, "t", columns, LENGTH(columns)));
     assert_ok(sql_run(conn, skep__buf_text(&sql)));
     skep__stmt *stmt = NULL;
-    assert_ok(skep__stmt_borrow(conn, "PRAGMA table_info(t)", &stmt));
+    assert_ok(skep__stmt_borrow(conn, "PRAGMA table_info(t)", NULL, 0, &stmt));
     int64_t key = 0;
     for (size_t i = 0; i < LENGTH(columns); i++) {
         ck_assert_int_eq(assert_ok(d->step(stmt)), 1);

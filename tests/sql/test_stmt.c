@@ -11,7 +11,7 @@
 static skep__stmt *borrow(skep__conn *conn, const char *sql)
 {
     skep__stmt *stmt = NULL;
-    assert_ok(skep__stmt_borrow(conn, sql, &stmt));
+    assert_ok(skep__stmt_borrow(conn, sql, NULL, 0, &stmt));
     return stmt;
 }
 
@@ -256,8 +256,8 @@ TEST(a_statement_given_back_in_the_middle_starts_anew)
     const skep__driver *d = conn->driver;
     const skep_value two = skep_int(2);
     for (int round = 0; round < 3; round++) {
-        skep__stmt *stmt = borrow(conn, sql);
-        assert_ok(d->bind(stmt, &two, 1));
+        skep__stmt *stmt = NULL;
+        assert_ok(skep__stmt_borrow(conn, sql, &two, 1, &stmt));
         ck_assert_int_eq(assert_ok(d->step(stmt)), 1);
         ck_assert_int_eq(d->column_int(stmt, 0), 2);
         skep__stmt_return(stmt);

@@ -55,8 +55,7 @@ static void assert_round_trip(skep__conn *conn, skep_value v)
     skep__stmt *stmt = NULL;
     assert_ok(sql_run(conn, "DELETE FROM t"));
     assert_ok(sql_run_v(conn, "INSERT INTO t VALUES(?)", &v, 1));
-    assert_ok(skep__stmt_borrow(conn, "SELECT a, ? FROM t", &stmt));
-    assert_ok(conn->driver->bind(stmt, &v, 1));
+    assert_ok(skep__stmt_borrow(conn, "SELECT a, ? FROM t", &v, 1, &stmt));
     ck_assert_int_eq(assert_ok(conn->driver->step(stmt)), 1);
     for (int column = 0; column < 2; column++) {
         skep_value have = read_back(stmt, column);
@@ -199,7 +198,7 @@ TEST(columns_convert_as_cast_does)
     skep__conn *conn = open_table();
     skep__stmt *stmt = NULL;
     const skep__driver *d = conn->driver;
-    assert_ok(skep__stmt_borrow(conn, "SELECT '12abc', 3.9, x'3432', NULL, 7", &stmt));
+    assert_ok(skep__stmt_borrow(conn, "SELECT '12abc', 3.9, x'3432', NULL, 7", NULL, 0, &stmt));
     ck_assert_int_eq(assert_ok(d->step(stmt)), 1);
     ck_assert_int_eq(d->columns(stmt), 5);
     ck_assert_int_eq(d->column_int(stmt, 0), 12);
