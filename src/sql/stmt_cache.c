@@ -134,30 +134,22 @@ static int bind_all(skep__stmt *stmt, const skep_value *v, size_t n)
     return SKEP_OK;
 }
 
-static int lend(skep__stmt *stmt, const skep_value *v, size_t n, skep__stmt **out)
-{
-    stmt->busy = true;
-    int rc = bind_all(stmt, v, n);
-    if (__builtin_expect(rc < 0, 0))
-        skep__stmt_return(stmt);
-    else
-        *out = stmt;
-    return rc;
-}
-
-static __attribute__((noinline)) int borrow_slow(skep__conn *conn, const char *sql,
-                                                 const skep_value *v, size_t n, skep__stmt **out)
+/* NULL: the thread's error detail says why. */
+static __attribute__((noinline)) skep__stmt *find_slow(skep__conn *conn, const char *sql)
 {
     skep__stmt_cache *cache = &conn->cache;
     size_t len = strnlen(sql, SKEP__SQL_TEXT_MAX + 1);
-    if (len > SKEP__SQL_TEXT_MAX)
-        return SKEP__FAIL(SKEP_ELIMIT, "the SQL text is longer than %d bytes", SKEP__SQL_TEXT_MAX);
+    if (len > SKEP__SQL_TEXT_MAX) {
+        (void)SKEP__FAIL(SKEP_ELIMIT, "the SQL text is longer than %d bytes", SKEP__SQL_TEXT_MAX);
+        return NULL;
+    }
     uint64_t hash = skep__hash64(sql, len, 0);
     skep__stmt *stmt = find_by_text(cache, hash, sql, len);
     bool known = stmt != NULL && !stmt->busy;
     if (!known) {
         bool twin = stmt != NULL;
-        SKEP__TRY(prepare(conn, sql, len, &stmt));
+        if (prepare(conn, sql, len, &stmt) < 0)
+            return NULL;
         if (!twin && cache_make_room(cache))
             cache_add(cache, stmt, hash);
     }
@@ -167,7 +159,7 @@ static __attribute__((noinline)) int borrow_slow(skep__conn *conn, const char *s
         cache->by_address[bucket].stmt = stmt;
     }
     stmt->used = known; /* what runs only once makes room before what came back */
-    return lend(stmt, v, n, out);
+    return stmt;
 }
 
 int skep__stmt_borrow(skep__conn *conn, const char *sql, const skep_value *v, size_t n,
@@ -175,11 +167,20 @@ int skep__stmt_borrow(skep__conn *conn, const char *sql, const skep_value *v, si
 {
     size_t bucket = address_bucket(sql);
     skep__stmt *stmt = conn->cache.by_address[bucket].stmt;
-    if (stmt == NULL || conn->cache.by_address[bucket].address != sql || stmt->busy ||
-        strcmp(stmt->sql, sql) != 0)
-        return borrow_slow(conn, sql, v, n, out);
-    stmt->used = true;
-    return lend(stmt, v, n, out);
+    if (stmt != NULL && conn->cache.by_address[bucket].address == sql && !stmt->busy &&
+        strcmp(stmt->sql, sql) == 0)
+        stmt->used = true;
+    else
+        stmt = find_slow(conn, sql);
+    if (stmt == NULL)
+        return skep_last_error()->code;
+    stmt->busy = true;
+    int rc = bind_all(stmt, v, n);
+    if (rc < 0)
+        skep__stmt_return(stmt);
+    else
+        *out = stmt;
+    return rc;
 }
 
 void skep__stmt_return(skep__stmt *stmt)
