@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What is mended in SQLite3MC 2.4.0 before it is compiled (tools/build-sqlite). tests/harness fails
-# without each of these. SQLite's own code is written in another style and matches none of them.
+# What is mended in SQLite3MC 2.4.0 before it is compiled (tools/build-sqlite). tests/harness and
+# tests/faults fail without each of these. SQLite's own code is written in another style and matches
+# none of them.
 #
 # 1. Of the errors that a read can meet only SHORT_READ was handed on. After any other one the read
 #    counted as done, with whatever was in the buffer; a checkpoint then wrote that into the database.
@@ -56,3 +57,19 @@ s/^      rc = REALFILE(pFile)->pMethods->xWrite(REALFILE(pFile), bufferEncrypted
       mcFile->pageEnd = offset + count;/
 s/mcFile->pageNo = (rc == SQLITE_OK) ?/mcFile->pageNo = (rc == SQLITE_OK \&\& offset != mcFile->pageEnd) ?/
 }
+#
+# 5. Memory that ran out while the first connection of a process was opened: a name was copied to
+#    NULL; and what had been registered by then was registered once more the next time, so that the
+#    numbers of all ciphers behind it were off.
+s/^      char\* paramName = (char\*) sqlite3_malloc(.*);$/&\
+      if (!paramName)\
+      {\
+        while (n > 0) sqlite3_free((char*) cipherParams[--n].m_name);\
+        sqlite3_free(cipherParams);\
+        globalCodecParameterTable[globalCipherCount] = globalSentinelParams;\
+        globalCodecDescriptorTable[--globalCipherCount].m_name = globalSentinelName;\
+        return SQLITE_NOMEM;\
+      }/
+s/^  int rc = sqlite3mcInitCipherTables();$/  int rc;\
+  if (globalCipherCount > 0) sqlite3mcTermCipherTables();\
+  rc = sqlite3mcInitCipherTables();/

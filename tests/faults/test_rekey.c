@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <skep/skep.h>
@@ -415,6 +416,45 @@ TEST(a_keyed_open_under_fire_loses_nothing_and_knows_its_key)
     world_end(&w);
 }
 
+/* In a process that has not used SQLite: what is set up with the first connection is set up under
+ * fire, then by the next one. 0: done, 1: nothing was left to fail, else a failure. */
+static int first_open(const char *path, const skep_key *key, uint64_t nth)
+{
+    skep_db *db = NULL;
+    uint64_t injected = 0;
+    int64_t got = 0;
+    alloc_arm(nth, false);
+    int rc = open_with(path, key, SKEP_CIPHER_AEGIS, nth == 0 ? 0 : SKEP_DB_MUST_EXIST, &db);
+    (void)alloc_disarm(&injected);
+    if (rc < 0 && (injected == 0 || open_with(path, key, 0, SKEP_DB_MUST_EXIST, &db) < 0))
+        return 2;
+    rc = nth == 0 ? skep_write(db, fill, NULL) : skep_read(db, sum, &got);
+    if (skep_db_close(db) < 0 || rc < 0 || (nth != 0 && got != SUM + ROWS))
+        return 3;
+    return nth != 0 && injected == 0;
+}
+
+TEST(the_first_open_of_a_process_may_find_no_memory)
+{
+    skep_key *key = key_of("=a");
+    const char *path = harness_path("t.db");
+    int status = 0;
+    alloc_install();
+    uint64_t nth = 0;
+    for (; status == 0; nth++) {
+        (void)fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(first_open(path, key, nth));
+        ck_assert_int_gt(pid, 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) <= 1, "allocation %llu: %x",
+                      (unsigned long long)nth, (unsigned)status);
+    }
+    ck_assert_uint_gt(nth, 100);
+    skep_key_free(key);
+}
+
 /* ---- kills ---- */
 
 /* Changes the key back and forth until it is killed. */
@@ -481,5 +521,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(F06_failures_to_another_cipher),
     HARNESS_TEST(F06_kills),
     HARNESS_TEST(a_keyed_open_under_fire_loses_nothing_and_knows_its_key),
+    HARNESS_TEST(the_first_open_of_a_process_may_find_no_memory),
 };
 const harness_suite rekey_suite = HARNESS_SUITE("rekey", tests);
