@@ -289,7 +289,8 @@ int skep__sqlite_open_handle(sqlite_conn *conn, const skep__conn_opts *opts)
     flags |= opts->create ? SQLITE_OPEN_CREATE : 0;
     (void)sqlite3_close(SKEP__TAKE(conn->handle));
     conn->keyed = false;
-    int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, NULL);
+    const char *vfs = opts->role == SKEP__CONN_WRITER ? skep__sqlite_gather() : NULL;
+    int rc = sqlite3_open_v2(opts->path, &conn->handle, flags, vfs);
     if (rc != SQLITE_OK)
         return skep__sqlite_fail(conn, rc, "opening the file", NULL);
     (void)sqlite3_extended_result_codes(conn->handle, 1);

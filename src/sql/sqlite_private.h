@@ -57,6 +57,8 @@ int skep__sqlite_authorize(void *conn, int action, const char *a, const char *b,
 /* A new handle on the file, in the place of the one that there may be. Until a read has proven that
  * the pages can be read, closing it leaves the -wal as it is. */
 int skep__sqlite_open_handle(sqlite_conn *conn, const skep__conn_opts *opts);
+/* The VFS for connections that write: it gathers the frames of a commit. NULL: the usual one. */
+const char *skep__sqlite_gather(void);
 int skep__sqlite_on_busy(void *conn, int times);
 
 /* The first page as it will be once a journal is rolled back (sqlite_first.c). */

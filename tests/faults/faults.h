@@ -14,6 +14,7 @@ extern const harness_suite hostile_suite;
 extern const harness_suite readonly_suite;
 extern const harness_suite neighbour_suite;
 extern const harness_suite rekey_suite;
+extern const harness_suite gather_suite;
 extern const harness_suite secret_suite;
 extern const harness_suite sqlcipher_suite;
 

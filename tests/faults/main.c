@@ -17,6 +17,7 @@ int main(int argc, char **argv)
                                                   &readonly_suite,
                                                   &neighbour_suite,
                                                   &rekey_suite,
+                                                  &gather_suite,
                                                   &secret_suite,
                                                   &sqlcipher_suite,
                                                   NULL};

@@ -60,7 +60,7 @@ static other find_other(void)
 {
     other who = is_version(PROGRAM, '4') ? PROGRAM : is_version(MODULE, '4') ? MODULE : NONE;
     if (who == NONE)
-        harness_skip_test(SKIP_TOOL, "SQLCipher 4: sqlcipher, or Python's sqlcipher3");
+        harness_skip_test(SKIP_PEER, "SQLCipher 4: sqlcipher, or Python's sqlcipher3");
     return who;
 }
 

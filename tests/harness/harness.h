@@ -100,7 +100,8 @@ typedef enum harness_skip {
     SKIP_FILE_SYSTEM,  /* "file-system": this file system cannot do that */
     SKIP_SANITIZER,    /* "sanitizer": means nothing under this sanitizer */
     SKIP_RELEASE,      /* "release": needs the injection points of a test build */
-    SKIP_SIZE          /* "size": only in a larger SKEP_TEST_SIZE */
+    SKIP_SIZE,         /* "size": only in a larger SKEP_TEST_SIZE */
+    SKIP_PEER          /* "peer": needs a program that Debian does not have */
 } harness_skip;
 
 /* End this test as skipped; `detail` says what was missing. Where SKEP_TEST_SKIPS is set, any other
