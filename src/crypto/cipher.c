@@ -22,7 +22,7 @@ const char *skep_cipher_name(int cipher)
     }
 }
 
-static bool has_aes(void)
+bool skep__has_aes(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_cpu_init();
@@ -36,7 +36,7 @@ static bool has_aes(void)
 
 int skep__cipher_best(void)
 {
-    return has_aes() ? SKEP_CIPHER_AEGIS : SKEP_CIPHER_CHACHA20;
+    return skep__has_aes() ? SKEP_CIPHER_AEGIS : SKEP_CIPHER_CHACHA20;
 }
 
 int skep__random(void *out, size_t len)

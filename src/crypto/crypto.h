@@ -36,6 +36,7 @@ void skep__key_remember(skep_key *key, int cipher, const uint8_t salt[SKEP__SALT
                         const skep__cipher_key *stretched);
 
 int skep__random(void *out, size_t len) SKEP_CHECK;
+bool skep__has_aes(void); /* the processor, instructions for it */
 /* AEGIS where the processor has AES instructions, else CHACHA20. */
 int skep__cipher_best(void);
 

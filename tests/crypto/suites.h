@@ -4,7 +4,10 @@
 
 #include "harness/harness.h"
 
+extern const harness_suite aead_suite;
 extern const harness_suite key_suite;
+extern const harness_suite keyring_suite;
+extern const harness_suite sealed_suite;
 extern const harness_suite stretch_suite;
 
 #endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/codec.h"
+#include "crypto/keyring.h"
+#include "harness/alloc.h"
+
+static skep_key *raw_of(uint8_t byte)
+{
+    uint8_t bytes[SKEP_KEY_BYTES];
+    skep_key *key = NULL;
+    memset(bytes, byte, sizeof(bytes));
+    assert_ok(skep_key_raw(bytes, sizeof(bytes), &key));
+    return key;
+}
+
+static skep_key *phrase_of(const char *text)
+{
+    skep_key *key = NULL;
+    assert_ok(skep_key_passphrase(skep_slice_str(text), &key));
+    return key;
+}
+
+static void assert_opens(const skep__keyring *ring, const skep_key *secret,
+                         const skep__data_key *want)
+{
+    skep__data_key *got = NULL;
+    assert_ok(skep__keyring_open(ring, secret, want->id, &got));
+    ck_assert_mem_eq(got->bytes, want->bytes, sizeof(want->bytes));
+    ck_assert_mem_eq(got->hash_secret, want->hash_secret, sizeof(want->hash_secret));
+    skep__data_key_free(got);
+}
+
+static void assert_refuses(const skep__keyring *ring, const skep_key *secret,
+                           const skep__data_key *key)
+{
+    skep__data_key *got = NULL;
+    assert_fails(skep__keyring_open(ring, secret, key->id, &got), SKEP_EAUTH);
+    ck_assert_ptr_null(got);
+}
+
+TEST(a_data_key_opens_with_each_secret_that_wraps_it)
+{
+    skep__keyring ring;
+    skep__data_key *key = NULL;
+    skep__recipient r;
+    skep_key *raw = raw_of(1);
+    skep_key *phrase = phrase_of("correct horse");
+    skep_key *identity = raw_of(2);
+    skep_key *other = raw_of(3);
+    skep_key *wrong = phrase_of("correct horsf");
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    assert_ok(skep__keyring_wrap(&ring, key, raw));
+    assert_ok(skep__keyring_wrap(&ring, key, phrase));
+    assert_ok(skep__recipient_of(identity, &r));
+    assert_ok(skep__keyring_wrap_for(&ring, key, &r));
+    assert_opens(&ring, raw, key);
+    assert_opens(&ring, phrase, key);
+    assert_opens(&ring, identity, key);
+    assert_refuses(&ring, other, key);
+    assert_refuses(&ring, wrong, key);
+    skep_key_free(wrong);
+    skep_key_free(other);
+    skep_key_free(identity);
+    skep_key_free(phrase);
+    skep_key_free(raw);
+    skep__data_key_free(key);
+}
+
+TEST(the_newest_data_key_that_a_secret_opens_is_the_one_to_seal_with)
+{
+    skep__keyring ring;
+    skep__data_key *keys[3];
+    skep__data_key *got = NULL;
+    uint8_t unknown[SKEP__KEY_ID_BYTES] = {9};
+    skep_key *a = raw_of(1);
+    skep_key *b = raw_of(2);
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_fails(skep__keyring_open(&ring, a, NULL, &got), SKEP_ENOTFOUND);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(skep__data_key_new(ring.lineage, &keys[i]));
+        assert_ok(skep__keyring_wrap(&ring, keys[i], i < 2 ? a : b));
+    }
+    assert_ok(skep__keyring_open(&ring, a, NULL, &got));
+    ck_assert_mem_eq(got->id, keys[1]->id, sizeof(got->id));
+    skep__data_key_free(got);
+    assert_fails(skep__keyring_open(&ring, a, unknown, &got), SKEP_ENOTFOUND);
+    for (size_t i = 0; i < 3; i++)
+        skep__data_key_free(keys[i]);
+    skep_key_free(a);
+    skep_key_free(b);
+}
+
+static skep__buf encoded(const skep__keyring *ring)
+{
+    skep__buf buf = SKEP__BUF_INIT(1 << 20);
+    assert_ok(skep__keyring_encode(ring, &buf));
+    return buf;
+}
+
+TEST(a_ring_comes_back_from_its_bytes)
+{
+    skep__keyring ring;
+    skep__keyring again;
+    skep__data_key *key = NULL;
+    skep_key *raw = raw_of(1);
+    skep_key *phrase = phrase_of("p");
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    for (int i = 0; i < 3; i++) {
+        skep__buf one = encoded(&ring);
+        assert_ok(skep__keyring_decode(skep__buf_slice(&one), &again));
+        ck_assert_uint_eq(again.count, ring.count);
+        skep__buf two = encoded(&again);
+        ck_assert_uint_eq(two.len, one.len);
+        ck_assert_mem_eq(two.data, one.data, one.len);
+        skep__buf_dispose(&one);
+        skep__buf_dispose(&two);
+        assert_ok(skep__keyring_wrap(&ring, key, i == 0 ? raw : phrase));
+    }
+    assert_opens(&again, raw, key);
+    assert_opens(&again, phrase, key);
+    skep_key_free(phrase);
+    skep_key_free(raw);
+    skep__data_key_free(key);
+}
+
+TEST(a_damaged_ring_is_refused_whole)
+{
+    skep__keyring ring;
+    skep__keyring again;
+    skep__data_key *key = NULL;
+    skep_key *raw = raw_of(1);
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    assert_ok(skep__keyring_wrap(&ring, key, raw));
+    skep__buf buf = encoded(&ring);
+    for (size_t len = 0; len < buf.len; len++)
+        assert_fails(skep__keyring_decode(skep_slice_of(buf.data, len), &again), SKEP_ECORRUPT);
+    for (size_t i = 0; i < buf.len * 8; i++) {
+        buf.data[i / 8] = (char)(buf.data[i / 8] ^ (1 << i % 8));
+        bool version = i / 8 >= 8 && i / 8 < 12;
+        assert_fails(skep__keyring_decode(skep__buf_slice(&buf), &again),
+                     version && i != 64 ? SKEP_EVERSION : SKEP_ECORRUPT);
+        buf.data[i / 8] = (char)(buf.data[i / 8] ^ (1 << i % 8));
+    }
+    skep__buf_dispose(&buf);
+    skep_key_free(raw);
+    skep__data_key_free(key);
+}
+
+/* Who forges a ring can put any numbers into it, and the checksum is no secret. */
+TEST(a_forged_wrap_asks_for_no_more_than_it_may)
+{
+    static const struct {
+        size_t at;
+        uint32_t value;
+    } forged[] = {{48, 0}, {48, 65}, {52, 7}, {52, 1024 * 1024 + 1}};
+    skep__keyring ring;
+    skep__keyring again;
+    skep__data_key *key = NULL;
+    skep_key *phrase = phrase_of("p");
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    assert_ok(skep__keyring_wrap(&ring, key, phrase));
+    for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+        skep__buf buf = encoded(&ring);
+        skep__put_le32(buf.data + 32 + forged[i].at, forged[i].value);
+        skep__put_le64(buf.data + buf.len - 8, skep__hash64(buf.data, buf.len - 8, 0));
+        assert_fails(skep__keyring_decode(skep__buf_slice(&buf), &again), SKEP_ECORRUPT);
+        skep__buf_dispose(&buf);
+    }
+    skep_key_free(phrase);
+    skep__data_key_free(key);
+}
+
+/* The wrap is bound to its clear part and to the lineage. */
+TEST(a_wrap_that_was_moved_or_altered_opens_nothing)
+{
+    skep__keyring ring;
+    skep__keyring other;
+    skep__data_key *key = NULL;
+    skep__data_key *got = NULL;
+    skep__recipient r;
+    skep_key *raw = raw_of(1);
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    assert_ok(skep__keyring_wrap(&ring, key, raw));
+    other = ring;
+    other.lineage[0] ^= 1;
+    assert_fails(skep__keyring_open(&other, raw, NULL, &got), SKEP_EAUTH);
+    other = ring;
+    other.wraps[0].created_us++;
+    assert_fails(skep__keyring_open(&other, raw, NULL, &got), SKEP_EAUTH);
+    other = ring;
+    other.wraps[0].wrapped[30] ^= 1;
+    assert_fails(skep__keyring_open(&other, raw, NULL, &got), SKEP_EAUTH);
+    assert_ok(skep__recipient_of(raw, &r)); /* a box is bound to nothing, so the id must do it */
+    assert_ok(skep__keyring_init(&other, ring.lineage));
+    assert_ok(skep__keyring_wrap_for(&other, key, &r));
+    other.lineage[0] ^= 1;
+    assert_fails(skep__keyring_open(&other, raw, NULL, &got), SKEP_ECORRUPT);
+    skep_key_free(raw);
+    skep__data_key_free(key);
+}
+
+TEST(rotation_moves_what_a_secret_opened_to_another_one)
+{
+    skep__keyring ring;
+    skep__data_key *a = NULL;
+    skep__data_key *b = NULL;
+    skep_key *from = raw_of(1);
+    skep_key *to = phrase_of("new");
+    skep_key *beside = raw_of(3);
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &a));
+    assert_ok(skep__data_key_new(ring.lineage, &b));
+    assert_ok(skep__keyring_wrap(&ring, a, from));
+    assert_ok(skep__keyring_wrap(&ring, a, beside));
+    assert_ok(skep__keyring_wrap(&ring, b, from));
+    assert_fails(skep__keyring_rotate(&ring, to, from, NULL), SKEP_EAUTH);
+    assert_ok(skep__keyring_rotate(&ring, from, to, NULL));
+    assert_opens(&ring, to, a);
+    assert_opens(&ring, to, b);
+    assert_opens(&ring, beside, a);
+    assert_refuses(&ring, from, a);
+    assert_refuses(&ring, from, b);
+    skep_key_free(from);
+    skep_key_free(to);
+    skep_key_free(beside);
+    skep__data_key_free(a);
+    skep__data_key_free(b);
+}
+
+TEST(a_ring_that_is_full_says_so_and_stays)
+{
+    skep__keyring ring;
+    skep__data_key *key = NULL;
+    skep_key *raw = raw_of(1);
+    skep_key *to = raw_of(2);
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    for (size_t i = 0; i < SKEP__KEYRING_WRAPS_MAX; i++)
+        assert_ok(skep__keyring_wrap(&ring, key, raw));
+    assert_fails(skep__keyring_wrap(&ring, key, raw), SKEP_ELIMIT);
+    ck_assert_uint_eq(ring.count, SKEP__KEYRING_WRAPS_MAX);
+    /* One more would be needed, for the identity. */
+    assert_fails(skep__keyring_rotate(&ring, raw, to, NULL), SKEP_ELIMIT);
+    assert_opens(&ring, raw, key);
+    skep_key_free(to);
+    skep_key_free(raw);
+    skep__data_key_free(key);
+}
+
+/* ---- recipients ---- */
+
+TEST(a_recipient_has_one_text)
+{
+    static const char *const bad[] = {"", "x25519:", "x25519:AAAA",
+                                      "X25519:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=",
+                                      /* all zeros: whatever is sent there anybody can read */
+                                      "x25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="};
+    char text[SKEP__RECIPIENT_TEXT];
+    char longer[SKEP__RECIPIENT_TEXT + 1];
+    skep__recipient r;
+    skep__recipient again;
+    skep_key *key = raw_of(5);
+    skep_key *phrase = phrase_of("p");
+    assert_ok(skep__recipient_of(key, &r));
+    skep__recipient_text(&r, text);
+    ck_assert_uint_eq(strlen(text), 7 + 44);
+    assert_ok(skep__recipient_parse(text, &again));
+    ck_assert_mem_eq(again.bytes, r.bytes, sizeof(r.bytes));
+    (void)snprintf(longer, sizeof(longer), "%s\n", text);
+    assert_fails(skep__recipient_parse(longer, &again), SKEP_EINVALID);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_fails(skep__recipient_parse(bad[i], &again), SKEP_EINVALID);
+    assert_fails(skep__recipient_of(phrase, &r), SKEP_EUNSUPPORTED);
+    skep_key_free(phrase);
+    skep_key_free(key);
+}
+
+typedef struct boxed {
+    skep__keyring ring;
+    skep__data_key *key;
+    skep_key *identity;
+    skep__box boxes[2];
+} boxed;
+
+/* Boxed for somebody else first, then for `identity`; the ring is empty. */
+static boxed boxed_of(void)
+{
+    boxed w = {.identity = raw_of(7)};
+    skep__recipient r;
+    skep_key *stranger = raw_of(8);
+    assert_ok(skep__keyring_init(&w.ring, NULL));
+    assert_ok(skep__data_key_new(w.ring.lineage, &w.key));
+    assert_ok(skep__recipient_of(stranger, &r));
+    assert_ok(skep__box_make(w.key, &r, &w.boxes[0]));
+    assert_ok(skep__recipient_of(w.identity, &r));
+    assert_ok(skep__box_make(w.key, &r, &w.boxes[1]));
+    skep_key_free(stranger);
+    return w;
+}
+
+static void boxed_end(boxed *w)
+{
+    skep_key_free(w->identity);
+    skep__data_key_free(w->key);
+}
+
+TEST(a_boxed_key_opens_for_its_recipients_only)
+{
+    boxed w = boxed_of();
+    skep__data_key *got = NULL;
+    skep_key *other = raw_of(9);
+    skep_key *phrase = phrase_of("p");
+    assert_ok(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 2, &got));
+    ck_assert_mem_eq(got->bytes, w.key->bytes, sizeof(got->bytes));
+    skep__data_key_free(got);
+    got = NULL;
+    assert_fails(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 1, &got), SKEP_EAUTH);
+    assert_fails(skep__keyring_unbox(&w.ring, other, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
+    assert_fails(skep__keyring_unbox(&w.ring, phrase, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
+    w.ring.lineage[3] ^= 1; /* taken from another lineage */
+    assert_fails(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 2, &got),
+                 SKEP_ECORRUPT);
+    skep_key_free(phrase);
+    skep_key_free(other);
+    boxed_end(&w);
+}
+
+TEST(after_a_rotation_the_new_secret_opens_what_was_boxed_for_the_old_one)
+{
+    boxed w = boxed_of();
+    skep__data_key *lineage_key = NULL;
+    skep__data_key *got = NULL;
+    skep_key *second = phrase_of("second");
+    skep_key *third = raw_of(11);
+    assert_ok(skep__data_key_new(w.ring.lineage, &lineage_key));
+    assert_ok(skep__keyring_wrap(&w.ring, lineage_key, w.identity));
+    assert_ok(skep__keyring_rotate(&w.ring, w.identity, second, NULL));
+    assert_ok(skep__keyring_unbox(&w.ring, second, w.key->id, w.boxes, 2, &got));
+    ck_assert_mem_eq(got->bytes, w.key->bytes, sizeof(got->bytes));
+    skep__data_key_free(got);
+    assert_ok(skep__keyring_rotate(&w.ring, second, third, NULL)); /* and once more */
+    assert_ok(skep__keyring_unbox(&w.ring, third, w.key->id, w.boxes, 2, &got));
+    skep__data_key_free(got);
+    assert_fails(skep__keyring_unbox(&w.ring, second, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
+    skep__data_key_free(lineage_key);
+    skep_key_free(second);
+    skep_key_free(third);
+    boxed_end(&w);
+}
+
+/* ---- memory ---- */
+
+static int encode_run(void *ctx)
+{
+    skep__buf buf = SKEP__BUF_INIT(1 << 20);
+    int rc = skep__keyring_encode(ctx, &buf);
+    skep__buf_dispose(&buf);
+    return rc;
+}
+
+TEST(no_memory_for_the_bytes_of_a_ring_is_told)
+{
+    static const int codes[] = {SKEP_ENOMEM, 0};
+    skep__keyring ring;
+    alloc_install();
+    assert_ok(skep__keyring_init(&ring, NULL));
+    sweep s = {.run = encode_run, .ctx = &ring, .codes = codes};
+    ck_assert_uint_gt(alloc_sweep(&s).failed, 0);
+}
+
+static const harness_test tests[] = {
+    HARNESS_TEST(a_data_key_opens_with_each_secret_that_wraps_it),
+    HARNESS_TEST(the_newest_data_key_that_a_secret_opens_is_the_one_to_seal_with),
+    HARNESS_TEST(a_ring_comes_back_from_its_bytes),
+    HARNESS_TEST(a_damaged_ring_is_refused_whole),
+    HARNESS_TEST(a_forged_wrap_asks_for_no_more_than_it_may),
+    HARNESS_TEST(a_wrap_that_was_moved_or_altered_opens_nothing),
+    HARNESS_TEST(rotation_moves_what_a_secret_opened_to_another_one),
+    HARNESS_TEST(a_ring_that_is_full_says_so_and_stays),
+    HARNESS_TEST(a_recipient_has_one_text),
+    HARNESS_TEST(a_boxed_key_opens_for_its_recipients_only),
+    HARNESS_TEST(after_a_rotation_the_new_secret_opens_what_was_boxed_for_the_old_one),
+    HARNESS_TEST(no_memory_for_the_bytes_of_a_ring_is_told),
+};
+const harness_suite keyring_suite = HARNESS_SUITE("keyring", tests);
