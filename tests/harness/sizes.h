@@ -20,7 +20,7 @@
     X(SIZE_B08_CANCELS,      100,    2000,    50000)  /* calls cancelled at a random time */       \
     X(SIZE_B11_KILLS,        25,     1000,    10000)  /* kills between commit and answer */        \
     X(SIZE_B17_QUEUED,       1000,   1000,    10000)  /* calls queued at close */                  \
-    X(SIZE_GATHER_ROUNDS,    12,     300,     3000)   /* commits copied as after a crash */         \
+    X(SIZE_GATHER_ROUNDS,    12,     300,     3000)   /* commits copied as by a crash */           \
     X(SIZE_MIX_STEPS,        100,    2000,    20000)  /* calls of each of the 64 threads */        \
     X(SIZE_HOSTILE_FILES,    60,     2000,    50000)  /* damaged files opened */                   \
     X(SIZE_MODEL_STEPS,      2000,   50000,   500000) /* random operations against a model */
