@@ -7,20 +7,13 @@
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&sweep_suite,
-                                                  &poison_suite,
-                                                  &power_suite,
-                                                  &full_suite,
-                                                  &stock_suite,
-                                                  &damaged_suite,
-                                                  &hostile_suite,
-                                                  &readonly_suite,
-                                                  &neighbour_suite,
-                                                  &rekey_suite,
-                                                  &gather_suite,
-                                                  &secret_suite,
-                                                  &sqlcipher_suite,
-                                                  NULL};
+    static const harness_suite *const suites[] = {&sweep_suite,     &poison_suite,
+                                                  &power_suite,     &full_suite,
+                                                  &stock_suite,     &damaged_suite,
+                                                  &hostile_suite,   &readonly_suite,
+                                                  &neighbour_suite, &rekey_suite,
+                                                  &gather_suite,    &secret_suite,
+                                                  &sqlcipher_suite, NULL};
     static const harness_role roles[] = {
         {"peer", role_peer}, {"rekey", role_rekey}, {"secret", role_secret}, {NULL, NULL}};
     /* A program that we talk to may end before it has heard all. */
