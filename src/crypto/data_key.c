@@ -84,6 +84,7 @@ int skep__recipient_of(const skep_key *key, skep__recipient *out)
     const uint8_t none[SKEP__LINEAGE_BYTES] = {0};
     SKEP__CLEANUP(skep__data_key_freep) skep__data_key *identity = NULL;
     SKEP__TRY(skep__identity_of(key, none, &identity));
+    ASSERT(identity != NULL);
     (void)crypto_scalarmult_base(out->bytes, identity->bytes);
     return SKEP_OK;
 }

@@ -101,6 +101,7 @@ int skep__sealed_make(const skep__sealed_opts *opts, skep__buf *head, skep__seal
     SKEP__CLEANUP(skep__sealed_freep) skep__sealed *s = NULL;
     SKEP__TRY(head_of(opts, &h));
     SKEP__TRY(begin(opts->key, &h, &s));
+    ASSERT(s != NULL);
     s->content_bytes = opts->content_bytes;
     if (!h.unknown) {
         if (s->content_bytes > SKEP__CONTENT_BYTES_MAX)
@@ -144,6 +145,7 @@ int skep__sealed_open(skep_slice head, const skep__data_key *key, skep_slice nam
     SKEP__TRY(skep__sealed_look(head, &h));
     SKEP__TRY(compare(&h, key, name));
     SKEP__TRY(begin(key, &h, &s));
+    ASSERT(s != NULL);
     size_t clear = h.bytes - SKEP__SEALED_PART_BYTES;
     int rc = skep__aead_open(
         s->aead, 0, MARK_HEAD, skep_slice_of(head.data, clear),
