@@ -2,12 +2,13 @@
 #ifndef SKEP_DB_H
 #define SKEP_DB_H
 
+#include <skep/cancel.h>
 #include <skep/status.h>
 #include <skep/value.h>
 
 /** An embedded SQL database that many threads write at once, each in its own durable transaction.
  *
- *  Threads: a skep_db and a skep_cancel are shared. A skep_tx and its skep_rows are thread-bound:
+ *  Threads: a skep_db is shared. A skep_tx and its skep_rows are thread-bound:
  *  they belong to the thread that runs the transaction function, and end with it.
  *
  *  The contract of a transaction function `fn(tx, arg)`:
@@ -35,7 +36,6 @@ extern "C" {
 typedef struct skep_db skep_db;
 typedef struct skep_tx skep_tx;
 typedef struct skep_rows skep_rows;
-typedef struct skep_cancel skep_cancel;
 typedef struct skep_future skep_future; /**< skep/async.h */
 struct skep_key;                        /**< skep/key.h */
 
@@ -213,13 +213,6 @@ SKEP_API int skep_write_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_
     SKEP_CHECK;
 SKEP_API int skep_read_with(skep_db *db, skep_tx_fn *fn, void *arg, const skep_call_opts *opts)
     SKEP_CHECK;
-
-/** A switch that ends waiting and running calls with SKEP_ECANCELLED. Fire it from any thread (not
- *  from a signal handler); it stays fired. Free it after the last call that names it returned. One
- *  that was given to calls which a fork() found running is not for the child. */
-SKEP_API int skep_cancel_new(skep_cancel **out) SKEP_CHECK;
-SKEP_API void skep_cancel_fire(skep_cancel *cancel);
-SKEP_API void skep_cancel_free(skep_cancel *cancel);
 
 /** Run one statement; rows that it returns are passed over. `n` values are bound to its
  *  parameters in order: fewer or more than it has is SKEP_EINVALID, so is text after the statement.

@@ -51,6 +51,11 @@ void skep_cancel_fire(skep_cancel *cancel)
     skep__mutex_unlock(&cancel->mutex);
 }
 
+int skep_cancel_fired(const skep_cancel *cancel)
+{
+    return skep__cancel_fired(cancel);
+}
+
 bool skep__cancel_fired(const skep_cancel *cancel)
 {
     for (; cancel != NULL; cancel = cancel->parent)

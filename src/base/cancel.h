@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <skep/db.h>
+#include <skep/cancel.h>
 
 #include "base/thread.h"
 
