@@ -9,9 +9,12 @@
  *
  *  An engine is a const table. Its structures begin with those below, which skep fills in after the
  *  engine has made them. skep checks all arguments before it calls: keys are valid, options
- * complete (never NULL, all text NUL or valid), conditions within what `caps` said, writes within
- *  SKEP_STORE_BYTES_MAX. Every failure is a code of skep/status.h with its detail set by
- * skep_fail(). An engine promises what skep/store.h says about stores.
+ *  complete (never NULL, all text NUL or valid), conditions within what `caps` said, writes within
+ *  SKEP_STORE_BYTES_MAX and at the commit as many as `bytes` said, `io` not over yet (an engine
+ *  that waits goes on looking at it). Text is borrowed for the call, unless it says until when. An
+ *  object to be filled in is never NULL and zero but for its `size`; the engine sets all the rest,
+ *  `key` too. Every failure is a code of skep/status.h with its detail set by skep_fail(). An
+ *  engine promises what skep/store.h says about stores.
  *
  *  Threads: what takes a skep_store may be called by many at once; a skep_put, skep_get and
  * skep_list by one at a time, not always the same.
@@ -60,9 +63,10 @@ typedef struct skep_store_engine {
 
     int (*close)(skep_store *store);                  /**< frees */
     const char *(*describe)(const skep_store *store); /**< without secrets; borrowed */
-    /** What there is to say without asking a server. `*probe`: the bits of SKEP_STORE_CAN_CREATE
-     * and SKEP_STORE_CAN_SWAP that skep must try first; they are then also in `*caps`. */
-    void (*caps)(const skep_store *store, uint32_t *caps, uint32_t *probe);
+    /** What there is to say without trying. `*probe`: the bits of SKEP_STORE_CAN_CREATE and
+     *  SKEP_STORE_CAN_SWAP that skep must try first; they are then also in `*caps`. A filter asks
+     *  the store that it holds (skep_store_caps()), which may need a server, and probes nothing. */
+    int (*caps)(skep_store *store, const skep_io *io, uint32_t *caps, uint32_t *probe);
 
     int (*head)(skep_store *store, const char *key, const skep_io *io, skep_object *out);
     /** `results` is never NULL; `n` at most SKEP_STORE_DELETE_MAX. */
