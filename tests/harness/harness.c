@@ -45,7 +45,7 @@ static const struct {
 } skip_names[] = {
     {SKIP_NOT_ROOT, "not-root"},   {SKIP_TOOL, "tool"},       {SKIP_FILE_SYSTEM, "file-system"},
     {SKIP_SANITIZER, "sanitizer"}, {SKIP_RELEASE, "release"}, {SKIP_SIZE, "size"},
-    {SKIP_PEER, "peer"},
+    {SKIP_PEER, "peer"},           {SKIP_S3, "s3"},
 };
 
 void harness__checked(void)

@@ -101,7 +101,8 @@ typedef enum harness_skip {
     SKIP_SANITIZER,    /* "sanitizer": means nothing under this sanitizer */
     SKIP_RELEASE,      /* "release": needs the injection points of a test build */
     SKIP_SIZE,         /* "size": only in a larger SKEP_TEST_SIZE */
-    SKIP_PEER          /* "peer": needs a program that Debian does not have */
+    SKIP_PEER,         /* "peer": needs a program that Debian does not have */
+    SKIP_S3            /* "s3": no S3 server: eval "$(tests/services/s3-up DIR)" */
 } harness_skip;
 
 /* End this test as skipped; `detail` says what was missing. Where SKEP_TEST_SKIPS is set, any other
