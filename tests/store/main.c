@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+int main(int argc, char **argv)
+{
+    static const harness_suite *const suites[] = {&s3_sign_suite, NULL};
+    return harness_main(argc, argv, suites, NULL);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_STORE_SUITES_H
+#define TESTS_STORE_SUITES_H
+
+#include "harness/harness.h"
+
+extern const harness_suite s3_sign_suite;
+
+#endif
