@@ -5,12 +5,23 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "crypto/keyring_private.h"
 
 static const uint8_t magic[8] = {'S', 'K', 'E', 'P', 'K', 'E', 'Y', 'S'};
 
 enum { AT_VERSION = 8, AT_COUNT = 12, AT_LINEAGE = 16, AT_WRAPS = 32, CHECK_BYTES = 8 };
+
+skep__keyring *skep__keyring_new(void)
+{
+    return skep__calloc(1, sizeof(skep__keyring));
+}
+
+void skep__keyring_freep(skep__keyring **ring)
+{
+    skep__free(*ring); /* nothing in it is secret */
+}
 
 int skep__keyring_init(skep__keyring *ring, const uint8_t *lineage)
 {
@@ -112,8 +123,8 @@ int skep__keyring_open(const skep__keyring *ring, const skep_key *secret, const 
 }
 
 /* Out of one box: by the secret itself, or by an identity that it opens. 0: neither. */
-static int unbox(const skep__keyring *ring, const skep_key *secret, const skep__box *box,
-                 skep__data_key **out)
+static int unbox(const skep__keyring *ring, const skep_key *secret, const skep__boxed *boxed,
+                 const skep__box *box, skep__data_key **out)
 {
     skep__recipient own;
     uint8_t id[SKEP__KEY_ID_BYTES];
@@ -121,27 +132,27 @@ static int unbox(const skep__keyring *ring, const skep_key *secret, const skep__
     if (skep__key_is_raw(secret)) {
         SKEP__TRY(skep__recipient_of(secret, &own));
         if (memcmp(own.bytes, box->recipient.bytes, sizeof(own.bytes)) == 0)
-            SKEP__TRY(skep__identity_of(secret, ring->lineage, &identity));
+            SKEP__TRY(skep__identity_of(secret, boxed->lineage, &identity));
     }
-    if (identity == NULL) {
+    if (identity == NULL && ring != NULL) {
         skep__recipient_id(&box->recipient, id);
         int rc = skep__keyring_open(ring, secret, id, &identity);
         if (rc == SKEP_ENOTFOUND || rc == SKEP_EAUTH)
             return 0;
         SKEP__TRY(rc);
+        memcpy(identity->lineage, boxed->lineage, sizeof(identity->lineage));
     }
-    return skep__box_open(box->boxed, identity, SKEP__USE_DATA, out);
+    return identity == NULL ? 0 : skep__box_open(box->boxed, identity, SKEP__USE_DATA, out);
 }
 
-int skep__keyring_unbox(const skep__keyring *ring, const skep_key *secret,
-                        const uint8_t id[SKEP__KEY_ID_BYTES], const skep__box *boxes, size_t n,
+int skep__keyring_unbox(const skep__keyring *ring, const skep_key *secret, const skep__boxed *boxed,
                         skep__data_key **out)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < boxed->count; i++) {
         SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
-        int rc = unbox(ring, secret, &boxes[i], &key);
+        int rc = unbox(ring, secret, boxed, &boxed->boxes[i], &key);
         SKEP__TRY(rc);
-        if (rc > 0 && memcmp(key->id, id, SKEP__KEY_ID_BYTES) != 0)
+        if (rc > 0 && memcmp(key->id, boxed->id, SKEP__KEY_ID_BYTES) != 0)
             return SKEP__FAIL(SKEP_ECORRUPT, "a boxed key is not the one that the object was "
                                              "sealed with, or comes from another lineage");
         if (rc > 0) {
@@ -152,10 +163,71 @@ int skep__keyring_unbox(const skep__keyring *ring, const skep_key *secret,
     return SKEP__FAIL(SKEP_EAUTH,
                       "the object was sealed for %zu recipient%s, and the key given is "
                       "of none of them",
-                      n, n == 1 ? "" : "s");
+                      boxed->count, boxed->count == 1 ? "" : "s");
 }
 
-/* ---- rotation ---- */
+/* ---- sharing and rotation ---- */
+
+/* 1: that wrap is one of `to`, or of `recipient`. */
+static int is_for(const skep__wrap *wrap, const uint8_t lineage[SKEP__LINEAGE_BYTES],
+                  const skep_key *to, const skep__recipient *recipient)
+{
+    SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
+    if (to != NULL)
+        return skep__wrap_open(wrap, lineage, to, &key);
+    return wrap->kind == SKEP__WRAP_RECIPIENT &&
+           memcmp(wrap->who, recipient->bytes, sizeof(recipient->bytes)) == 0;
+}
+
+/* 1: one of the wraps of the key `id` (NULL: of any data key) is. */
+static int has_for(const skep__keyring *ring, const uint8_t *id, const skep_key *to,
+                   const skep__recipient *recipient)
+{
+    for (size_t i = 0; i < ring->count; i++) {
+        const skep__wrap *wrap = &ring->wraps[i];
+        if (id != NULL ? memcmp(wrap->id, id, sizeof(wrap->id)) != 0 : wrap->use != SKEP__USE_DATA)
+            continue;
+        int rc = is_for(wrap, ring->lineage, to, recipient);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int opens_nothing(const skep__keyring *ring)
+{
+    return SKEP__FAIL(SKEP_EAUTH, "the present key opens none of the %zu wrapped keys",
+                      ring->count);
+}
+
+int skep__keyring_share(skep__keyring *ring, const skep_key *from, const skep_key *to,
+                        const skep__recipient *recipient)
+{
+    const size_t before = ring->count;
+    size_t opened = 0;
+    SKEP__CLEANUP(skep__keyring_freep) skep__keyring *next = skep__keyring_new();
+    if (next == NULL)
+        return skep__oom();
+    *next = *ring;
+    for (size_t i = 0; i < before; i++) {
+        SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
+        if (ring->wraps[i].use != SKEP__USE_DATA)
+            continue;
+        int rc = skep__wrap_open(&ring->wraps[i], ring->lineage, from, &key);
+        SKEP__TRY(rc);
+        opened += (size_t)rc;
+        if (rc == 0)
+            continue;
+        rc = has_for(next, key->id, to, recipient);
+        SKEP__TRY(rc);
+        if (rc == 0)
+            SKEP__TRY(add(next, key, to, recipient));
+    }
+    if (opened == 0)
+        return opens_nothing(ring);
+    *ring = *next;
+    return (int)(ring->count - before);
+}
 
 /* Objects that were sealed for `from` as a recipient shall open with the new secret, too. */
 static int keep_identity(skep__keyring *ring, const skep_key *from, const skep_key *to,
@@ -171,23 +243,27 @@ static int keep_identity(skep__keyring *ring, const skep_key *from, const skep_k
 int skep__keyring_rotate(skep__keyring *ring, const skep_key *from, const skep_key *to,
                          const skep__recipient *recipient)
 {
-    skep__keyring next;
     size_t opened = 0;
-    SKEP__TRY(skep__keyring_init(&next, ring->lineage));
+    SKEP__CLEANUP(skep__keyring_freep) skep__keyring *next = skep__keyring_new();
+    if (next == NULL)
+        return skep__oom();
+    SKEP__TRY(skep__keyring_init(next, ring->lineage));
     for (size_t i = 0; i < ring->count; i++) {
         SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
         int rc = skep__wrap_open(&ring->wraps[i], ring->lineage, from, &key);
         SKEP__TRY(rc);
         opened += (size_t)rc;
         if (rc > 0)
-            SKEP__TRY(add(&next, key, to, recipient));
+            SKEP__TRY(add(next, key, to, recipient));
         else
-            next.wraps[next.count++] = ring->wraps[i];
+            next->wraps[next->count++] = ring->wraps[i];
     }
-    if (opened == 0)
-        return SKEP__FAIL(SKEP_EAUTH, "the present key opens none of the %zu wrapped keys",
-                          ring->count);
-    SKEP__TRY(keep_identity(&next, from, to, recipient));
-    *ring = next;
-    return SKEP_OK;
+    if (opened == 0) {
+        int rc = has_for(ring, NULL, to, recipient);
+        SKEP__TRY(rc);
+        return rc > 0 ? 0 : opens_nothing(ring);
+    }
+    SKEP__TRY(keep_identity(next, from, to, recipient));
+    *ring = *next;
+    return 1;
 }

@@ -93,6 +93,10 @@ typedef struct skep__keyring {
     skep__wrap wraps[SKEP__KEYRING_WRAPS_MAX]; /* oldest first */
 } skep__keyring;
 
+/* A ring is 47 KB: too much for a stack that others chose. NULL: no memory. */
+skep__keyring *skep__keyring_new(void);
+void skep__keyring_freep(skep__keyring **ring);
+
 /* An empty ring of a new lineage, or of that one. */
 int skep__keyring_init(skep__keyring *ring, const uint8_t *lineage) SKEP_CHECK;
 
@@ -107,14 +111,28 @@ int skep__keyring_wrap_for(skep__keyring *ring, const skep__data_key *key,
 int skep__keyring_open(const skep__keyring *ring, const skep_key *secret, const uint8_t *id,
                        skep__data_key **out) SKEP_CHECK;
 
-/* The data key `id` of the ring's lineage out of the boxes of an object. SKEP_EAUTH: none is for
- * `secret`, nor for an identity that it opens here. */
-int skep__keyring_unbox(const skep__keyring *ring, const skep_key *secret,
-                        const uint8_t id[SKEP__KEY_ID_BYTES], const skep__box *boxes, size_t n,
+/* What the head of an object says about the key that it was sealed with. All borrowed. */
+typedef struct skep__boxed {
+    const uint8_t *lineage;
+    const uint8_t *id; /* of the data key */
+    const skep__box *boxes;
+    size_t count;
+} skep__boxed;
+
+/* The data key of an object out of its boxes. The lineage need not be the ring's: who only knows a
+ * recipient may have sealed before there was a ring. `ring` may be NULL: there is none. SKEP_EAUTH:
+ * no box is for `secret`, nor for an identity that it opens here. */
+int skep__keyring_unbox(const skep__keyring *ring, const skep_key *secret, const skep__boxed *boxed,
                         skep__data_key **out) SKEP_CHECK;
 
-/* Let `to` (or else `recipient`) open all that `from` opens, and `from` nothing any more. The ring
- * is unchanged on failure. */
+/* Let `to` (or else `recipient`) open the data keys that `from` opens, besides. Not its identities:
+ * they open what was sealed for `from` elsewhere, too. Returns how many wraps were added: 0 if all
+ * were there. The ring is unchanged on failure. */
+int skep__keyring_share(skep__keyring *ring, const skep_key *from, const skep_key *to,
+                        const skep__recipient *recipient) SKEP_CHECK;
+/* Let `to` (or else `recipient`) open all that `from` opens, and `from` nothing any more. Returns
+ * 1, or 0 if that was done already: `from` opens nothing, `to` a data key. The ring is unchanged on
+ * failure. */
 int skep__keyring_rotate(skep__keyring *ring, const skep_key *from, const skep_key *to,
                          const skep__recipient *recipient) SKEP_CHECK;
 

@@ -216,14 +216,19 @@ TEST(rotation_moves_what_a_secret_opened_to_another_one)
     skep_key *from = raw_of(1);
     skep_key *to = phrase_of("new");
     skep_key *beside = raw_of(3);
+    skep_key *stranger = raw_of(4);
     assert_ok(skep__keyring_init(&ring, NULL));
     assert_ok(skep__data_key_new(ring.lineage, &a));
     assert_ok(skep__data_key_new(ring.lineage, &b));
     assert_ok(skep__keyring_wrap(&ring, a, from));
     assert_ok(skep__keyring_wrap(&ring, a, beside));
     assert_ok(skep__keyring_wrap(&ring, b, from));
-    assert_fails(skep__keyring_rotate(&ring, to, from, NULL), SKEP_EAUTH);
-    assert_ok(skep__keyring_rotate(&ring, from, to, NULL));
+    assert_fails(skep__keyring_rotate(&ring, stranger, to, NULL), SKEP_EAUTH);
+    ck_assert_int_eq(skep__keyring_rotate(&ring, from, to, NULL), 1);
+    size_t count = ring.count;
+    ck_assert_int_eq(skep__keyring_rotate(&ring, from, to, NULL), 0); /* it is done */
+    ck_assert_uint_eq(ring.count, count);
+    assert_fails(skep__keyring_rotate(&ring, from, stranger, NULL), SKEP_EAUTH);
     assert_opens(&ring, to, a);
     assert_opens(&ring, to, b);
     assert_opens(&ring, beside, a);
@@ -232,8 +237,44 @@ TEST(rotation_moves_what_a_secret_opened_to_another_one)
     skep_key_free(from);
     skep_key_free(to);
     skep_key_free(beside);
+    skep_key_free(stranger);
     skep__data_key_free(a);
     skep__data_key_free(b);
+}
+
+TEST(a_data_key_is_shared_once_with_whom_it_is_for)
+{
+    skep__keyring ring;
+    skep__data_key *key = NULL;
+    skep__recipient r;
+    skep_key *from = raw_of(1);
+    skep_key *to = phrase_of("beside");
+    skep_key *far = raw_of(2);
+    skep_key *stranger = raw_of(3);
+    assert_ok(skep__recipient_of(far, &r));
+    assert_ok(skep__keyring_init(&ring, NULL));
+    assert_ok(skep__data_key_new(ring.lineage, &key));
+    assert_ok(skep__keyring_wrap(&ring, key, from));
+    assert_fails(skep__keyring_share(&ring, stranger, to, NULL), SKEP_EAUTH);
+    for (int round = 0; round < 2; round++) {
+        ck_assert_int_eq(skep__keyring_share(&ring, from, to, NULL), round == 0);
+        ck_assert_int_eq(skep__keyring_share(&ring, from, NULL, &r), round == 0);
+        ck_assert_int_eq(skep__keyring_share(&ring, far, from, NULL), 0);
+    }
+    ck_assert_uint_eq(ring.count, 3);
+    assert_opens(&ring, from, key);
+    assert_opens(&ring, to, key);
+    assert_opens(&ring, far, key);
+    /* The private half of what it was a recipient as stays with whom it belongs to. */
+    ck_assert_int_eq(skep__keyring_rotate(&ring, from, stranger, NULL), 1);
+    ck_assert_int_eq(skep__keyring_share(&ring, stranger, to, NULL), 0);
+    for (size_t i = 0; i < ring.count; i++)
+        ck_assert(ring.wraps[i].kind == SKEP__WRAP_RAW || ring.wraps[i].use == SKEP__USE_DATA);
+    skep_key_free(from);
+    skep_key_free(to);
+    skep_key_free(far);
+    skep_key_free(stranger);
+    skep__data_key_free(key);
 }
 
 TEST(a_ring_that_is_full_says_so_and_stays)
@@ -313,22 +354,38 @@ static void boxed_end(boxed *w)
     skep__data_key_free(w->key);
 }
 
+static int unbox(const boxed *w, const skep_key *secret, size_t count, skep__data_key **out)
+{
+    skep__boxed b = {
+        .lineage = w->key->lineage, .id = w->key->id, .boxes = w->boxes, .count = count};
+    return skep__keyring_unbox(&w->ring, secret, &b, out);
+}
+
 TEST(a_boxed_key_opens_for_its_recipients_only)
 {
     boxed w = boxed_of();
     skep__data_key *got = NULL;
     skep_key *other = raw_of(9);
     skep_key *phrase = phrase_of("p");
-    assert_ok(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 2, &got));
+    assert_ok(unbox(&w, w.identity, 2, &got));
     ck_assert_mem_eq(got->bytes, w.key->bytes, sizeof(got->bytes));
     skep__data_key_free(got);
     got = NULL;
-    assert_fails(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 1, &got), SKEP_EAUTH);
-    assert_fails(skep__keyring_unbox(&w.ring, other, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
-    assert_fails(skep__keyring_unbox(&w.ring, phrase, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
-    w.ring.lineage[3] ^= 1; /* taken from another lineage */
-    assert_fails(skep__keyring_unbox(&w.ring, w.identity, w.key->id, w.boxes, 2, &got),
-                 SKEP_ECORRUPT);
+    assert_fails(unbox(&w, w.identity, 1, &got), SKEP_EAUTH);
+    assert_fails(unbox(&w, other, 2, &got), SKEP_EAUTH);
+    assert_fails(unbox(&w, phrase, 2, &got), SKEP_EAUTH);
+    const uint8_t elsewhere[SKEP__LINEAGE_BYTES] = {1};
+    skep__boxed b = {.lineage = elsewhere, .id = w.key->id, .boxes = w.boxes, .count = 2};
+    assert_fails(skep__keyring_unbox(&w.ring, w.identity, &b, &got), SKEP_ECORRUPT);
+    b.lineage = w.key->lineage; /* no ring, or one of another lineage: it says whose it is */
+    assert_ok(skep__keyring_unbox(NULL, w.identity, &b, &got));
+    skep__data_key_free(got);
+    got = NULL;
+    w.ring.lineage[3] ^= 1;
+    assert_ok(unbox(&w, w.identity, 2, &got));
+    ck_assert_mem_eq(got->bytes, w.key->bytes, sizeof(got->bytes));
+    skep__data_key_free(got);
+    assert_fails(skep__keyring_unbox(NULL, other, &b, &got), SKEP_EAUTH);
     skep_key_free(phrase);
     skep_key_free(other);
     boxed_end(&w);
@@ -344,13 +401,13 @@ TEST(after_a_rotation_the_new_secret_opens_what_was_boxed_for_the_old_one)
     assert_ok(skep__data_key_new(w.ring.lineage, &lineage_key));
     assert_ok(skep__keyring_wrap(&w.ring, lineage_key, w.identity));
     assert_ok(skep__keyring_rotate(&w.ring, w.identity, second, NULL));
-    assert_ok(skep__keyring_unbox(&w.ring, second, w.key->id, w.boxes, 2, &got));
+    assert_ok(unbox(&w, second, 2, &got));
     ck_assert_mem_eq(got->bytes, w.key->bytes, sizeof(got->bytes));
     skep__data_key_free(got);
     assert_ok(skep__keyring_rotate(&w.ring, second, third, NULL)); /* and once more */
-    assert_ok(skep__keyring_unbox(&w.ring, third, w.key->id, w.boxes, 2, &got));
+    assert_ok(unbox(&w, third, 2, &got));
     skep__data_key_free(got);
-    assert_fails(skep__keyring_unbox(&w.ring, second, w.key->id, w.boxes, 2, &got), SKEP_EAUTH);
+    assert_fails(unbox(&w, second, 2, &got), SKEP_EAUTH);
     skep__data_key_free(lineage_key);
     skep_key_free(second);
     skep_key_free(third);
@@ -377,6 +434,58 @@ TEST(no_memory_for_the_bytes_of_a_ring_is_told)
     ck_assert_uint_gt(alloc_sweep(&s).failed, 0);
 }
 
+typedef struct rotation {
+    skep__keyring ring;
+    skep__keyring as_it_was;
+    skep_key *from;
+    skep_key *to;
+} rotation;
+
+static void rotation_before(void *ctx)
+{
+    rotation *r = ctx;
+    r->ring = r->as_it_was;
+}
+
+static int rotation_run(void *ctx)
+{
+    rotation *r = ctx;
+    int rc = skep__keyring_share(&r->ring, r->from, r->to, NULL);
+    return rc < 0 ? rc : skep__keyring_rotate(&r->ring, r->to, r->from, NULL);
+}
+
+/* What failed left the ring as it was, but for what had succeeded before. */
+static void rotation_after(void *ctx, int rc)
+{
+    rotation *r = ctx;
+    skep__data_key *key = NULL;
+    ck_assert(rc < 0 || r->ring.count == 3);
+    assert_ok(skep__keyring_open(&r->ring, r->from, NULL, &key));
+    skep__data_key_free(key);
+}
+
+TEST(no_memory_for_a_rotation_is_told_and_changes_nothing)
+{
+    static const int codes[] = {SKEP_ENOMEM, 0};
+    static rotation r;
+    skep__data_key *key = NULL;
+    alloc_install();
+    r.from = raw_of(1);
+    r.to = raw_of(2);
+    assert_ok(skep__keyring_init(&r.as_it_was, NULL));
+    assert_ok(skep__data_key_new(r.as_it_was.lineage, &key));
+    assert_ok(skep__keyring_wrap(&r.as_it_was, key, r.from));
+    sweep s = {.before = rotation_before,
+               .run = rotation_run,
+               .after = rotation_after,
+               .ctx = &r,
+               .codes = codes};
+    ck_assert_uint_gt(alloc_sweep(&s).failed, 0);
+    skep__data_key_free(key);
+    skep_key_free(r.from);
+    skep_key_free(r.to);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_data_key_opens_with_each_secret_that_wraps_it),
     HARNESS_TEST(the_newest_data_key_that_a_secret_opens_is_the_one_to_seal_with),
@@ -385,10 +494,12 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_forged_wrap_asks_for_no_more_than_it_may),
     HARNESS_TEST(a_wrap_that_was_moved_or_altered_opens_nothing),
     HARNESS_TEST(rotation_moves_what_a_secret_opened_to_another_one),
+    HARNESS_TEST(a_data_key_is_shared_once_with_whom_it_is_for),
     HARNESS_TEST(a_ring_that_is_full_says_so_and_stays),
     HARNESS_TEST(a_recipient_has_one_text),
     HARNESS_TEST(a_boxed_key_opens_for_its_recipients_only),
     HARNESS_TEST(after_a_rotation_the_new_secret_opens_what_was_boxed_for_the_old_one),
     HARNESS_TEST(no_memory_for_the_bytes_of_a_ring_is_told),
+    HARNESS_TEST(no_memory_for_a_rotation_is_told_and_changes_nothing),
 };
 const harness_suite keyring_suite = HARNESS_SUITE("keyring", tests);
