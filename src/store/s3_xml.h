@@ -2,6 +2,8 @@
 #ifndef SKEP__STORE_S3_XML_H
 #define SKEP__STORE_S3_XML_H
 
+#include <stdbool.h>
+
 #include <skep/store.h>
 
 #include "base/buf.h"

@@ -5,5 +5,6 @@
 #include "harness/harness.h"
 
 extern const harness_suite s3_sign_suite;
+extern const harness_suite s3_xml_suite;
 
 #endif
