@@ -3,6 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include <skep/seal.h>
+
 #include "crypto/key_private.h"
 #include "crypto/keyring_private.h"
 
@@ -127,4 +129,18 @@ int skep__recipient_parse(const char *text, skep__recipient *out)
     }
     return SKEP__FAIL(SKEP_EINVALID, "a recipient is written " PREFIX
                                      " and 44 characters, as `skep key show` prints it");
+}
+
+int skep_key_recipient(const skep_key *key, char *out, size_t size)
+{
+    _Static_assert(SKEP__RECIPIENT_TEXT <= SKEP_RECIPIENT_TEXT_MAX + 1, "room for each");
+    skep__recipient r;
+    SKEP__REQUIRE(key != NULL);
+    SKEP__REQUIRE(out != NULL);
+    if (size < SKEP__RECIPIENT_TEXT)
+        return SKEP__FAIL(SKEP_ELIMIT, "room for %zu bytes, a recipient needs %d", size,
+                          SKEP__RECIPIENT_TEXT);
+    SKEP__TRY(skep__recipient_of(key, &r));
+    skep__recipient_text(&r, out);
+    return SKEP_OK;
 }

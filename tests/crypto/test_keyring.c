@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <skep/seal.h>
+
 #include "base/codec.h"
 #include "crypto/keyring.h"
 #include "harness/alloc.h"
@@ -321,6 +323,11 @@ TEST(a_recipient_has_one_text)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_fails(skep__recipient_parse(bad[i], &again), SKEP_EINVALID);
     assert_fails(skep__recipient_of(phrase, &r), SKEP_EUNSUPPORTED);
+    char public[SKEP_RECIPIENT_TEXT_MAX + 1];
+    assert_ok(skep_key_recipient(key, public, sizeof(public)));
+    ck_assert_str_eq(public, text);
+    assert_fails(skep_key_recipient(key, public, 51), SKEP_ELIMIT);
+    assert_fails(skep_key_recipient(phrase, public, sizeof(public)), SKEP_EUNSUPPORTED);
     skep_key_free(phrase);
     skep_key_free(key);
 }
