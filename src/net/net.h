@@ -29,10 +29,12 @@ void skep__net_free(skep__net *net); /* nothing may be in flight; accepts NULL *
 
 typedef struct skep__net_request {
     const char *method; /* "GET", "HEAD", "PUT", "POST", "DELETE" */
-    const char *url;    /* http or https, encoded as it is to be sent. Redirects are not followed */
-    const char *const *headers; /* "Name: value", NULL at the end; NULL: none */
-    /* The body of PUT and POST: in memory, or (then `body.data` is NULL) written piece by piece
-     * with skep__net_write(), `body_bytes` of them, or SKEP__NET_CHUNKED. */
+    /* http or https, without a user, encoded as it is to be sent. Redirects are not followed. */
+    const char *url;
+    const char *const *headers; /* "Name: value", copied; NULL at the end; NULL: none */
+    /* The body of PUT and POST: in memory and there until the call ends, or (then `body.data` is
+     * NULL) written piece by piece with skep__net_write(), `body_bytes` in all, or
+     * SKEP__NET_CHUNKED. */
     skep_slice body;
     uint64_t body_bytes;
     uint64_t deadline_ns; /* monotonic; 0: none */
@@ -51,9 +53,15 @@ typedef struct skep__net_answer {
 typedef struct skep__net_call skep__net_call;
 
 /* A request whose answer is small: all of the body is appended to `body`, whose ceiling holds
- * (SKEP_ELIMIT). Returns SKEP_OK for every answer, whatever its status: SKEP_ENET, SKEP_ETIMEOUT or
- * SKEP_ECANCELLED where none came, with SKEP_OUTCOME_UNKNOWN once the request has begun to be sent.
- * `header` (may be NULL) is called with each one of the answer. */
+ * (SKEP_ELIMIT; NULL: what comes is dropped). Returns SKEP_OK for every answer, whatever its
+ * status: SKEP_ENET, SKEP_ETIMEOUT or SKEP_ECANCELLED where none came, SKEP_EAUTH where the
+ * server's certificate is not trusted. The outcome is SKEP_OUTCOME_UNKNOWN once a request that may
+ * change something, neither GET nor HEAD, has begun to be sent.
+ *
+ * A kept connection that turns out to be closed before anything of the answer came is replaced, and
+ * the request sent again: but not one that may not be repeated blindly, POST and what has If-Match
+ * or If-None-Match and may change something. `header` (may be NULL) is called with each one of the
+ * answer; it must not call this room. */
 typedef void skep__net_header_fn(void *ctx, skep_slice name, skep_slice value);
 int skep__net_do(skep__net *net, const skep__net_request *request, skep__net_answer *answer,
                  skep__buf *body, skep__net_header_fn *header, void *ctx) SKEP_CHECK;
@@ -98,6 +106,8 @@ bool skep__retry_status(int status);
 void skep__url_encode(skep__buf *out, skep_slice text, bool slash);
 /* Append `text` with each %XX as the byte it stands for. SKEP_EINVALID if one is none. */
 int skep__url_decode(skep__buf *out, skep_slice text) SKEP_CHECK;
+/* Is the host of that http or https URL this machine: localhost, 127.0.0.0/8 or [::1]? */
+bool skep__url_loopback(const char *url);
 
 #ifdef SKEP_TEST_BUILD
 /* Divide all waits of skep__retry_again() by so much, so that tests need not sleep; 1: do not. */

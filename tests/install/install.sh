@@ -107,10 +107,10 @@ same() { nm -D --defined-only "$libdir/libskep.so" | awk '{ print $3 }' | sort >
 check "both export the same" same
 one() { [ "$(ar t "$libdir/libskep.a" | wc -l)" = 1 ]; }
 check "libskep.a is one object" one
-allowed='libc\.so\.6|libm\.so\.6|libinih\.so\.1|libsodium\.so\.23|libcrypto\.so\.3|libexpat\.so\.1'
+allowed='libc\.so\.6|libm\.so\.6|libinih\.so\.1|libsodium\.so\.23|libcrypto\.so\.3|libexpat\.so\.1|libcurl\.so\.4'
 needs() { ! readelf -d "$libdir/libskep.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
     grep -vxE "$allowed|ld-linux-x86-64\.so\.2"; }
-check "libskep.so needs libc, libm, inih, libsodium, libcrypto and libexpat at most" needs
+check "libskep.so needs libc, libm, inih, libsodium, libcrypto, libexpat and libcurl at most" needs
 soname() { readelf -d "$libdir/libskep.so" | grep -q 'SONAME.*\[libskep.so.0\]'; }
 check "the soname is libskep.so.0" soname
 hardened() { # FILE

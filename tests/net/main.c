@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "suites.h"
+
+int main(int argc, char **argv)
+{
+    static const harness_suite *const suites[] = {&url_suite, &retry_suite, NULL};
+    return harness_main(argc, argv, suites, NULL);
+}
