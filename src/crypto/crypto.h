@@ -23,6 +23,9 @@ typedef struct skep__cipher_key {
 } skep__cipher_key;
 
 void skep__wipe(void *at, size_t len);
+/* Guarded memory for `len` bytes of a secret, wiped when it goes; NULL and SKEP_ENOMEM's detail. */
+void *skep__secret_new(size_t len);
+void skep__secret_freep(void *pointer_to_secret);
 void skep__cipher_key_dispose(skep__cipher_key *key); /* for SKEP__CLEANUP */
 
 int skep__key_copy(const skep_key *key, skep_key **out) SKEP_CHECK;

@@ -21,8 +21,5 @@ struct skep_key {
 int skep__key_new(skep_key **out);
 /* For SKEP__CLEANUP. */
 void skep__key_freep(skep_key **key);
-/* Guarded memory for `len` bytes of a secret, wiped when it goes; NULL and SKEP_ENOMEM's detail. */
-void *skep__secret_new(size_t len);
-void skep__secret_freep(void *pointer_to_secret);
 
 #endif

@@ -15,7 +15,8 @@
 
 typedef struct skep__s3_credentials skep__s3_credentials;
 
-/* SKEP_EAUTH where there are none, and says where it has looked. */
+/* SKEP_EAUTH where there are none, and says where it has looked; SKEP_EUNSUPPORTED where they would
+ * have to be fetched with others (roles, single sign-on, programs). */
 int skep__s3_credentials_load(const skep_store_opts *opts, skep__s3_credentials **out) SKEP_CHECK;
 void skep__s3_credentials_free(skep__s3_credentials *c); /* wipes; accepts NULL */
 void skep__s3_credentials_freep(skep__s3_credentials **c);
@@ -28,8 +29,9 @@ const char *skep__s3_endpoint(const skep__s3_credentials *c);      /* NULL: Amaz
 const char *skep__s3_ca_file(const skep__s3_credentials *c);       /* NULL: the system's */
 const char *skep__s3_source(const skep__s3_credentials *c); /* "profile backup", for people */
 
-/* The value of `key` in section `section` of a shared file's text, as AWS reads it. False: none. */
-bool skep__s3_profile_value(skep_slice text, const char *section, const char *key, char *out,
-                            size_t size);
+/* The value of `key` in section `section` of a shared file's text, as AWS reads it: 1, or 0 and ""
+ * where there is none. SKEP_ELIMIT: it does not fit. */
+int skep__s3_profile_value(skep_slice text, const char *section, const char *key, char *out,
+                           size_t size) SKEP_CHECK;
 
 #endif

@@ -10,6 +10,15 @@
 #define SKEP__SIGN_TEXT_MAX (1u << 16) /* bytes of its canonical form */
 #define SKEP__S3_SECRET_MAX 256        /* bytes of a secret access key */
 
+/* Credentials (s3_credentials.c): bytes. */
+#define SKEP__S3_KEY_ID_MAX 128
+#define SKEP__S3_TOKEN_MAX 8192
+#define SKEP__S3_REGION_MAX 63
+#define SKEP__S3_ENDPOINT_MAX 511
+#define SKEP__S3_PROFILE_MAX 127
+#define SKEP__S3_PATH_MAX 4095
+#define SKEP__S3_FILE_MAX (256 << 10) /* of a shared file */
+
 /* Answers of S3 (s3_xml.c). A page of 1000 keys has up to 4 MiB. */
 #define SKEP__XML_BYTES_MAX (16 << 20)
 #define SKEP__XML_DEPTH_MAX 16  /* elements in each other */

@@ -3,6 +3,7 @@
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&s3_sign_suite, &s3_xml_suite, NULL};
+    static const harness_suite *const suites[] = {&s3_credentials_suite, &s3_sign_suite,
+                                                  &s3_xml_suite, NULL};
     return harness_main(argc, argv, suites, NULL);
 }
