@@ -76,6 +76,11 @@ int skep__fail(int code, const char *room, const char *fmt, ...)
     return rc;
 }
 
+int skep__vfail(int code, const char *room, const char *fmt, va_list args)
+{
+    return fill(code, 0, room, fmt, args);
+}
+
 int skep__fail_errno(int sys_errno, const char *room, const char *fmt, ...)
 {
     va_list args;

@@ -2,6 +2,7 @@
 #ifndef SKEP__BASE_ERR_H
 #define SKEP__BASE_ERR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #include <skep/status.h>
@@ -14,6 +15,8 @@
 /* Fill this thread's error detail and return `code`. The text says what, which, why. */
 int skep__fail(int code, const char *room, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
+int skep__vfail(int code, const char *room, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0), cold));
 /* The same with errno of a failed system call; the code follows from it (ENOENT: NOTFOUND, …). */
 int skep__fail_errno(int sys_errno, const char *room, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));

@@ -15,4 +15,15 @@ uint64_t skep__hash64(const void *data, size_t len, uint64_t seed);
 void skep__hash128(const void *data, size_t len, const uint8_t secret[SKEP__HASH_SECRET_BYTES],
                    uint8_t out[SKEP__HASH128_BYTES]);
 
+/* The same without a secret, over pieces: what anybody can compute and compare. Stays where it is
+ * once begun. */
+typedef struct skep__hasher {
+    uint8_t state[704];
+} skep__hasher;
+void skep__hasher_begin(skep__hasher *h);
+void skep__hasher_add(skep__hasher *h, const void *data, size_t len);
+/* Of what was added so far; more may follow. */
+void skep__hasher_end(const skep__hasher *h, uint8_t out[SKEP__HASH128_BYTES]);
+void skep__hash128_plain(const void *data, size_t len, uint8_t out[SKEP__HASH128_BYTES]);
+
 #endif

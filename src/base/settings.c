@@ -48,9 +48,19 @@ static uint32_t unknown_flags(const skep__settings_table *table, const skep__set
     return (uint32_t)flags & ~known;
 }
 
+static int check_text(const skep__setting *row, skep_slice text, const skep__origin *from);
+
+/* A pointer goes through the same 8 bytes as a number. */
+static const char *as_text(uint64_t v)
+{
+    return (const char *)(uintptr_t)v; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 static int check_field(const skep__settings_table *table, const skep__setting *row, uint64_t v)
 {
     skep__origin from = {.kind = SKEP__FROM_CODE, .name = table->what};
+    if (row->type == SKEP__SETTING_TEXT)
+        return v == 0 ? SKEP_OK : check_text(row, skep_slice_str(as_text(v)), &from);
     if (row->bit == 0)
         return v == 0 ? SKEP_OK : skep__setting_check(row, (int64_t)v, &from);
     uint32_t unknown = unknown_flags(table, row, v);
@@ -71,6 +81,12 @@ static int check_rest(const skep__settings_table *table, const void *given, size
                               table->what);
     }
     return SKEP_OK;
+}
+
+static uint64_t initial_of(const skep__setting *row)
+{
+    bool text = row->type == SKEP__SETTING_TEXT;
+    return text ? (uint64_t)(uintptr_t)row->initial_text : (uint64_t)row->initial;
 }
 
 int skep__settings_take(const skep__settings_table *table, const void *given, void *out)
@@ -98,7 +114,7 @@ int skep__settings_take(const skep__settings_table *table, const void *given, vo
     for (size_t i = 0; i < table->count; i++) {
         const skep__setting *row = &table->rows[i];
         if (row->width != 0 && row->bit == 0 && get_field(row, out, table->size) == 0)
-            put_field(row, out, (uint64_t)row->initial);
+            put_field(row, out, initial_of(row));
     }
     return SKEP_OK;
 }
@@ -114,7 +130,7 @@ static void assert_table(const skep__settings_table *table)
         ASSERT(strlen(row->name) <= SKEP__SETTING_NAME_MAX);
         ASSERT(row->bit == 0 || (row->type == SKEP__SETTING_BOOL && row->initial == 0));
         if (row->type == SKEP__SETTING_TEXT)
-            ASSERT(row->width == 0);
+            ASSERT(row->width == 0 || row->width == sizeof(const char *));
         else if (row->type != SKEP__SETTING_ENUM || row->initial != 0) /* 0: decided elsewhere */
             ASSERT(skep__setting_check(row, row->initial, &from) == SKEP_OK);
     }
@@ -326,8 +342,48 @@ void skep__settings_fill(const skep__settings *s, void *opts)
         uint64_t v = (uint64_t)s->values[i].number;
         if (row->width == 0)
             continue;
+        if (row->type == SKEP__SETTING_TEXT)
+            v = (uint64_t)(uintptr_t)skep__settings_text(s, i);
         if (row->bit != 0)
             v = get_field(row, opts, s->table->size) | (v != 0 ? row->bit : 0);
         put_field(row, opts, v);
     }
+}
+
+/* The text of a row that was set, moved to where it stays; it has a NUL at its end. */
+static uint64_t kept_text(const skep__settings *s, size_t row, char **at)
+{
+    const char *text = skep__settings_text(s, row);
+    char *kept = *at;
+    size_t len = strlen(text) + 1;
+    memcpy(kept, text, len);
+    *at += len;
+    return (uint64_t)(uintptr_t)kept;
+}
+
+int skep__settings_lay_over(const skep__settings *s, void *opts, skep__buf *texts)
+{
+    void *at = NULL;
+    size_t bytes = 0;
+    ASSERT(texts->len == 0);
+    for (size_t i = 0; i < s->table->count; i++)
+        if (s->values[i].text != NULL)
+            bytes += strlen(s->values[i].text) + 1;
+    SKEP__TRY(skep__buf_reserve(texts, bytes, &at));
+    char *next = at;
+    for (size_t i = 0; i < s->table->count; i++) {
+        const skep__setting *row = &s->table->rows[i];
+        uint64_t v = (uint64_t)s->values[i].number;
+        if (row->width == 0 || s->values[i].kind == SKEP__FROM_DEFAULT)
+            continue;
+        if (row->type == SKEP__SETTING_TEXT)
+            v = kept_text(s, i, &next);
+        if (row->bit != 0 && v != 0)
+            v = get_field(row, opts, s->table->size) | row->bit;
+        else if (row->bit != 0)
+            v = get_field(row, opts, s->table->size) & ~(uint64_t)row->bit;
+        put_field(row, opts, v);
+    }
+    skep__buf_commit(texts, bytes);
+    return SKEP_OK;
 }

@@ -9,6 +9,7 @@
 #include <skep/value.h>
 
 #include "base/base_limits.h"
+#include "base/buf.h"
 
 /* Settings: what can be chosen, in one const table per room, from which everything that reads,
  * checks or explains a setting works.
@@ -57,7 +58,8 @@ typedef struct skep__setting {
     const skep__choice *choices; /* ENUM */
     const char *help;            /* one line */
 
-    /* Where it lives in the table's options struct; width 0: nowhere. */
+    /* Where it lives in the table's options struct; width 0: nowhere. Of TEXT a const char *, which
+     * is borrowed. */
     const char *field;
     size_t offset;
     size_t width; /* 4 or 8 */
@@ -142,5 +144,8 @@ const char *skep__settings_text(const skep__settings *s, size_t row); /* borrowe
 skep__origin_kind skep__settings_origin(const skep__settings *s, size_t row);
 /* The rows that have a field, written to an options struct (its size field included). */
 void skep__settings_fill(const skep__settings *s, void *opts);
+/* What was set, and nothing else, over an options struct that is filled in already. Texts are kept
+ * in `texts`, which is empty, and stay where they are until it changes. */
+int skep__settings_lay_over(const skep__settings *s, void *opts, skep__buf *texts);
 
 #endif

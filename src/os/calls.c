@@ -30,6 +30,7 @@ const skep__os_calls skep__os_kernel = {
     .open = kernel_open,
     .read = read,
     .write = write,
+    .lseek = lseek,
     .fsync = fsync,
     .close = close,
     .stat = stat,

@@ -14,6 +14,7 @@ typedef struct skep__os_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *data, size_t len);
     ssize_t (*write)(int fd, const void *data, size_t len);
+    off_t (*lseek)(int fd, off_t offset, int whence);
     int (*fsync)(int fd);
     int (*close)(int fd);
     int (*stat)(const char *path, struct stat *out);

@@ -24,65 +24,10 @@
 #include "os/calls.h"
 #include "os/os_limits.h"
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)skep__os()->close(*fd); /* read only, or failed already: nothing to learn from it */
-}
-
-static int open_fd(const char *path, int flags, mode_t mode, int *out)
-{
-    for (int i = 0; i < SKEP__EINTR_MAX; i++) {
-        int fd = skep__os()->open(path, flags | O_CLOEXEC, mode);
-        if (fd >= 0) {
-            *out = fd;
-            return SKEP_OK;
-        }
-        if (errno != EINTR)
-            break;
-    }
-    return SKEP__FAIL_ERRNO(errno, "open %s", path);
-}
-
-/* Returns the bytes read, 0 at the end. */
-static int read_some(int fd, const char *path, void *data, size_t len, size_t *out)
-{
-    for (int i = 0; i < SKEP__EINTR_MAX; i++) {
-        ssize_t n = skep__os()->read(fd, data, len);
-        if (n >= 0) {
-            *out = (size_t)n;
-            return SKEP_OK;
-        }
-        if (errno != EINTR)
-            break;
-    }
-    return SKEP__FAIL_ERRNO(errno, "read %s", path);
-}
-
-static int write_all(int fd, const char *path, skep_slice data)
-{
-    const char *at = data.data;
-    size_t left = data.len;
-    int interrupted = 0;
-    while (left > 0) {
-        ssize_t n = skep__os()->write(fd, at, left);
-        if (n > 0) {
-            at += n;
-            left -= (size_t)n;
-            interrupted = 0;
-        } else if (n == 0) {
-            return SKEP__FAIL_ERRNO(EIO, "write %s: nothing written, %zu bytes left", path, left);
-        } else if (errno != EINTR || ++interrupted == SKEP__EINTR_MAX) {
-            return SKEP__FAIL_ERRNO(errno, "write %s", path);
-        }
-    }
-    return SKEP_OK;
-}
-
 int skep__os_read_file(const char *path, skep__buf *out)
 {
-    SKEP__CLEANUP(close_fd) int fd = -1;
-    SKEP__TRY(open_fd(path, O_RDONLY, 0, &fd));
+    SKEP__CLEANUP(skep__os_drop) int fd = -1;
+    SKEP__TRY(skep__os_open(path, O_RDONLY, 0, &fd));
     struct stat st;
     if (skep__os()->fstat(fd, &st) != 0)
         return SKEP__FAIL_ERRNO(errno, "stat %s", path);
@@ -97,7 +42,7 @@ int skep__os_read_file(const char *path, skep__buf *out)
     for (;;) {
         char block[4096];
         size_t n = 0;
-        SKEP__TRY(read_some(fd, path, block, step < sizeof(block) ? step : sizeof(block), &n));
+        SKEP__TRY(skep__os_read(fd, path, block, step < sizeof(block) ? step : sizeof(block), &n));
         if (n == 0)
             return skep__buf_status(out);
         SKEP__TRY(skep__buf_add(out, block, n));
@@ -107,8 +52,9 @@ int skep__os_read_file(const char *path, skep__buf *out)
 
 int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len, uint32_t *mode)
 {
-    SKEP__CLEANUP(close_fd) int fd = -1;
-    SKEP__TRY(open_fd(path, O_RDONLY | O_NONBLOCK, 0, &fd)); /* a FIFO would keep us waiting */
+    SKEP__CLEANUP(skep__os_drop) int fd = -1;
+    SKEP__TRY(
+        skep__os_open(path, O_RDONLY | O_NONBLOCK, 0, &fd)); /* a FIFO would keep us waiting */
     struct stat st;
     if (skep__os()->fstat(fd, &st) != 0)
         return SKEP__FAIL_ERRNO(errno, "stat %s", path);
@@ -117,49 +63,13 @@ int skep__os_read_secret(const char *path, void *data, size_t size, size_t *len,
     size_t done = 0;
     while (done < size) {
         size_t n = 0;
-        SKEP__TRY(read_some(fd, path, (char *)data + done, size - done, &n));
+        SKEP__TRY(skep__os_read(fd, path, (char *)data + done, size - done, &n));
         if (n == 0)
             break;
         done += n;
     }
     *len = done;
     *mode = (uint32_t)(st.st_mode & 07777u);
-    return SKEP_OK;
-}
-
-/* Make `temp`, write and close it; `durable`: sync it before that. */
-static int write_temp(const char *temp, skep_slice data, bool durable)
-{
-    SKEP__CLEANUP(close_fd) int fd = -1;
-    SKEP__TRY(open_fd(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &fd));
-    if (skep__os()->fchmod(fd, 0600) != 0) /* whatever the umask */
-        return SKEP__FAIL_ERRNO(errno, "change the mode of %s", temp);
-    SKEP__TRY(write_all(fd, temp, data));
-    if (durable && skep__os()->fsync(fd) != 0)
-        return SKEP__FAIL_ERRNO(errno, "sync %s", temp);
-    int closing = fd;
-    fd = -1;
-    /* EINTR: Linux has closed it all the same. */
-    if (skep__os()->close(closing) != 0 && errno != EINTR)
-        return SKEP__FAIL_ERRNO(errno, "close %s", temp);
-    return SKEP_OK;
-}
-
-static int sync_directory_of(const char *path)
-{
-    char dir[SKEP__PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-    if (slash == NULL)
-        memcpy(dir, ".", 2);
-    else if (len == 0)
-        memcpy(dir, "/", 2);
-    else
-        (void)snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
-    SKEP__CLEANUP(close_fd) int fd = -1;
-    SKEP__TRY(open_fd(dir, O_RDONLY | O_DIRECTORY, 0, &fd));
-    if (skep__os()->fsync(fd) != 0)
-        return SKEP__FAIL_ERRNO(errno, "sync directory %s", dir);
     return SKEP_OK;
 }
 
@@ -174,37 +84,81 @@ static int temp_name(const char *path, char temp[SKEP__PATH_MAX])
 
 int skep__os_try_create(const char *path)
 {
-    SKEP__CLEANUP(close_fd) int fd = -1;
+    SKEP__CLEANUP(skep__os_drop) int fd = -1;
     char temp[SKEP__PATH_MAX];
     SKEP__TRY(temp_name(path, temp));
-    if (open_fd(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &fd) < 0)
+    if (skep__os_open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &fd) < 0)
         return SKEP__FAIL_ERRNO(skep_last_error()->sys_errno, "create %s", path);
     if (skep__os()->unlink(temp) != 0)
         return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
     return SKEP_OK;
 }
 
-static int replace(const char *path, const char *temp, skep_slice data, bool durable)
+static int begin_as(const char *path, skep__os_new *out)
 {
-    if (skep__os()->unlink(temp) != 0 && errno != ENOENT)
-        return SKEP__FAIL_ERRNO(errno, "remove %s", temp);
-    int rc = write_temp(temp, data, durable);
-    if (rc >= 0 && skep__os()->rename(temp, path) != 0)
-        rc = SKEP__FAIL_ERRNO(errno, "rename %s to %s", temp, path);
+    /* One of a process that died with the same number is waste, and in the way. */
+    if (skep__os()->unlink(out->temp) != 0 && errno != ENOENT)
+        return SKEP__FAIL_ERRNO(errno, "remove %s", out->temp);
+    out->path = path;
+    out->fd = -1;
+    SKEP__TRY(skep__os_open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &out->fd));
+    if (skep__os()->fchmod(out->fd, 0600) != 0) { /* whatever the umask */
+        int rc = SKEP__FAIL_ERRNO(errno, "change the mode of %s", out->temp);
+        skep__os_new_abort(out);
+        return rc;
+    }
+    return SKEP_OK;
+}
+
+int skep__os_new_begin(const char *path, skep__os_new *out)
+{
+    SKEP__TRY(temp_name(path, out->temp));
+    return begin_as(path, out);
+}
+
+void skep__os_new_abort(skep__os_new *file)
+{
+    if (file->path == NULL)
+        return;
+    skep__os_drop(&file->fd);
+    (void)skep__os()->unlink(file->temp); /* the first failure is the one to report */
+    *file = (skep__os_new){.fd = -1};
+}
+
+/* Close it and give it its name. */
+static int name_it(skep__os_new *file)
+{
+    SKEP__TRY(skep__os_close(&file->fd, file->temp));
+    if (skep__os()->rename(file->temp, file->path) != 0)
+        return SKEP__FAIL_ERRNO(errno, "rename %s to %s", file->temp, file->path);
+    file->path = NULL;
+    return SKEP_OK;
+}
+
+int skep__os_new_commit(skep__os_new *file)
+{
+    const char *path = file->path;
+    int rc = skep__os_sync(file->fd, file->temp);
+    if (rc >= 0)
+        rc = name_it(file);
+    if (rc < 0) {
+        skep__os_new_abort(file);
+        return rc;
+    }
+    rc = skep__os_sync_directory_of(path);
     if (rc < 0)
-        (void)skep__os()->unlink(temp); /* the first failure is the one to report */
+        skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
 }
 
 int skep__os_write_file(const char *path, skep_slice data)
 {
-    /* One of a process that died with the same number is waste, and in the way. */
-    char temp[SKEP__PATH_MAX];
-    SKEP__TRY(temp_name(path, temp));
-    SKEP__TRY(replace(path, temp, data, true));
-    int rc = sync_directory_of(path);
-    if (rc < 0)
-        skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
+    skep__os_new file;
+    SKEP__TRY(skep__os_new_begin(path, &file));
+    int rc = skep__os_write(file.fd, file.temp, data.data, data.len);
+    if (rc >= 0)
+        return skep__os_new_commit(&file);
+    skep__os_new_abort(&file);
     return rc;
 }
 
@@ -212,7 +166,7 @@ int skep__os_remove_file(const char *path)
 {
     if (skep__os()->unlink(path) != 0)
         return errno == ENOENT ? SKEP_OK : SKEP__FAIL_ERRNO(errno, "remove %s", path);
-    int rc = sync_directory_of(path);
+    int rc = skep__os_sync_directory_of(path);
     if (rc < 0)
         skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
@@ -220,11 +174,17 @@ int skep__os_remove_file(const char *path)
 
 int skep__os_show_file(const char *path, skep_slice data)
 {
-    char temp[SKEP__PATH_MAX];
-    int len = snprintf(temp, sizeof(temp), "%s.new", path);
-    if (len < 0 || (size_t)len >= sizeof(temp))
+    skep__os_new file;
+    int len = snprintf(file.temp, sizeof(file.temp), "%s.new", path);
+    if (len < 0 || (size_t)len >= sizeof(file.temp))
         return SKEP__FAIL(SKEP_ELIMIT, "path of more than %d bytes: %s", SKEP__PATH_MAX - 1, path);
-    return replace(path, temp, data, false);
+    SKEP__TRY(begin_as(path, &file));
+    int rc = skep__os_write(file.fd, file.temp, data.data, data.len);
+    if (rc >= 0)
+        rc = name_it(&file);
+    if (rc < 0)
+        skep__os_new_abort(&file);
+    return rc;
 }
 
 int skep__os_hide_file(const char *path)

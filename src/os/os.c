@@ -22,19 +22,39 @@ static skep__file_type type_of(mode_t mode)
     return SKEP__FILE_DEVICE;
 }
 
+static int64_t ns_of(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static skep__file_info info_of(const struct stat *st)
+{
+    return (skep__file_info){
+        .type = type_of(st->st_mode),
+        .mode = (uint32_t)(st->st_mode & 07777u),
+        .size = (uint64_t)st->st_size,
+        .mtime_ns = ns_of(st->st_mtim),
+        .ctime_ns = ns_of(st->st_ctim),
+        .device = (uint64_t)st->st_dev,
+        .inode = (uint64_t)st->st_ino,
+    };
+}
+
 int skep__os_stat(const char *path, skep__file_info *out)
 {
     struct stat st;
     if (skep__os()->stat(path, &st) != 0)
         return SKEP__FAIL_ERRNO(errno, "stat %s", path);
-    *out = (skep__file_info){
-        .type = type_of(st.st_mode),
-        .mode = (uint32_t)(st.st_mode & 07777u),
-        .size = (uint64_t)st.st_size,
-        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-        .device = (uint64_t)st.st_dev,
-        .inode = (uint64_t)st.st_ino,
-    };
+    *out = info_of(&st);
+    return SKEP_OK;
+}
+
+int skep__os_info(int fd, const char *path, skep__file_info *out)
+{
+    struct stat st;
+    if (skep__os()->fstat(fd, &st) != 0)
+        return SKEP__FAIL_ERRNO(errno, "stat %s", path);
+    *out = info_of(&st);
     return SKEP_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "os/os_limits.h"
 
 /* Files, with the discipline that a power cut asks for. Every failure names the path and carries
  * errno. Threads: shared, there is no state.
@@ -25,6 +26,7 @@ typedef struct skep__file_info {
     uint32_t mode;    /* permission bits */
     uint64_t size;    /* bytes */
     int64_t mtime_ns; /* UTC, since 1970 */
+    int64_t ctime_ns; /* that of its inode: whatever is done to the file changes it */
     uint64_t device;  /* with inode: which file it is, whatever its name */
     uint64_t inode;
 } skep__file_info;
@@ -64,6 +66,30 @@ int skep__os_write_file(const char *path, skep_slice data) SKEP_CHECK;
  * away again, as quickly; one that is not there is no failure. */
 int skep__os_show_file(const char *path, skep_slice data) SKEP_CHECK;
 int skep__os_hide_file(const char *path);
+
+/* The same for what comes in pieces: begin, skep__os_write() to `fd`, then commit or abort, of
+ * which a failed commit needs none. `path` is borrowed until then. One at a time in a thread. */
+typedef struct skep__os_new {
+    const char *path; /* NULL: nothing to abort */
+    int fd;
+    char temp[SKEP__PATH_MAX];
+} skep__os_new;
+int skep__os_new_begin(const char *path, skep__os_new *out) SKEP_CHECK;
+int skep__os_new_commit(skep__os_new *file) SKEP_CHECK;
+void skep__os_new_abort(skep__os_new *file);
+
+/* Open files; `path` is for error texts. `flags` are those of open(2), and O_CLOEXEC is added. */
+int skep__os_open(const char *path, int flags, uint32_t mode, int *fd) SKEP_CHECK;
+/* Up to `len` bytes; `*got` is 0 at the end. */
+int skep__os_read(int fd, const char *path, void *data, size_t len, size_t *got) SKEP_CHECK;
+int skep__os_write(int fd, const char *path, const void *data, size_t len) SKEP_CHECK;
+int skep__os_rewind(int fd, const char *path) SKEP_CHECK; /* to its beginning */
+int skep__os_info(int fd, const char *path, skep__file_info *out) SKEP_CHECK;
+/* One that fails is not tried again: the kernel may have dropped the pages. */
+int skep__os_sync(int fd, const char *path) SKEP_CHECK;
+int skep__os_sync_directory_of(const char *path) SKEP_CHECK;
+int skep__os_close(int *fd, const char *path) SKEP_CHECK; /* nothing is done if it is -1 */
+void skep__os_drop(int *fd); /* the same where a failure tells nothing; for SKEP__CLEANUP */
 
 /* Take the lock that is the file at `path`, which is made (0600 whatever the umask) if it is not
  * there: 1 and a descriptor in `*fd`, 0 if somebody else has it, in this process or another. It is

@@ -51,6 +51,9 @@ int skep__io_check(const skep_io *io) SKEP_CHECK;
 /* Keys under `.skep/` pass on this store: for filters that keep something there. */
 void skep__store_allow_own(skep_store *store);
 
+/* Tell by an event of a thing in the store that is no object, and is left out. */
+void skep__store_skipped(const skep_store *store, const char *name, const char *why);
+
 /* Hex of a hash, 32 digits and NUL, and back (false: it is none). */
 #define SKEP__HASH_TEXT 33
 void skep__hash_text(const uint8_t hash[SKEP_STORE_HASH_BYTES], char out[SKEP__HASH_TEXT]);

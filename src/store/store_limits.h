@@ -21,8 +21,11 @@
 
 /* Answers of S3 (s3_xml.c). A page of 1000 keys has up to 4 MiB. */
 #define SKEP__XML_BYTES_MAX (16 << 20)
-#define SKEP__XML_DEPTH_MAX 16  /* elements in each other */
-#define SKEP__XML_PATH_MAX 255  /* bytes of their names */
-#define SKEP__XML_TEXT_MAX 8191 /* bytes of text that are kept of one */
+#define SKEP__XML_DEPTH_MAX 16            /* elements in each other */
+#define SKEP__XML_PATH_MAX 255            /* bytes of their names */
+#define SKEP__XML_TEXT_MAX 8191           /* bytes of text that are kept of one */
+#define SKEP__STORE_PIECE (1024 * 1024)   /* bytes that the front hands an engine at a time */
+#define SKEP__STORE_TEXTS_MAX (64 * 1024) /* bytes of what the parameters of a URI say */
+#define SKEP__STORE_PARAMS_MAX 32         /* parameters of a URI */
 
 #endif

@@ -92,6 +92,11 @@ static ssize_t os_write(int fd, const void *data, size_t len)
     return v == FAIL_IT ? -1 : below->write(fd, data, shortened(v, len));
 }
 
+static off_t os_lseek(int fd, off_t offset, int whence)
+{
+    return strikes(SYS_READ) == FAIL_IT ? -1 : below->lseek(fd, offset, whence);
+}
+
 static int os_fsync(int fd)
 {
     return strikes(SYS_SYNC) == FAIL_IT ? -1 : below->fsync(fd);
@@ -169,6 +174,7 @@ static void install_os(void)
         .open = os_open,
         .read = os_read,
         .write = os_write,
+        .lseek = os_lseek,
         .fsync = os_fsync,
         .close = os_close,
         .stat = os_stat,
