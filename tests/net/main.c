@@ -3,6 +3,6 @@
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&url_suite, &retry_suite, NULL};
+    static const harness_suite *const suites[] = {&url_suite, &retry_suite, &call_suite, NULL};
     return harness_main(argc, argv, suites, NULL);
 }

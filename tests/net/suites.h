@@ -4,6 +4,7 @@
 
 #include "harness/harness.h"
 
+extern const harness_suite call_suite;
 extern const harness_suite retry_suite;
 extern const harness_suite url_suite;
 
