@@ -243,7 +243,8 @@ SKEP_API int skep_store_delete(skep_store *store, const char *key, const skep_io
 SKEP_API int skep_store_delete_many(skep_store *store, const char *const *keys, size_t n,
                                     const skep_io_opts *io, int *results) SKEP_CHECK;
 
-/** Copy within the store. `opts` holds for the new object; its `bytes` is not looked at. */
+/** Copy within the store. `opts` holds for the new object; its `bytes` is not looked at. Onto
+ * itself is SKEP_EINVALID. */
 SKEP_API int skep_store_copy(skep_store *store, const char *from, const char *to,
                              const skep_put_opts *opts, skep_object *out) SKEP_CHECK;
 

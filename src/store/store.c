@@ -113,6 +113,18 @@ static void note(const int *results, size_t n, skep_err *first)
     }
 }
 
+/* All that can be refused before anything is done. */
+static int check_remove(const skep_store *store, const char *const *keys, size_t n,
+                        const skep_io_opts *opts, skep_io *io)
+{
+    SKEP__TRY(skep__front_writable(store));
+    for (size_t i = 0; i < n; i++) {
+        SKEP__REQUIRE(keys[i] != NULL);
+        SKEP__TRY(skep__front_key(store, keys[i]));
+    }
+    return skep__front_io(opts, io, NULL);
+}
+
 int skep_store_delete_many(skep_store *store, const char *const *keys, size_t n,
                            const skep_io_opts *opts, int *results)
 {
@@ -121,13 +133,10 @@ int skep_store_delete_many(skep_store *store, const char *const *keys, size_t n,
     skep_err first = {.code = SKEP_OK};
     SKEP__REQUIRE(store != NULL);
     SKEP__REQUIRE(keys != NULL || n == 0);
-    SKEP__TRY(skep__front_writable(store));
-    for (size_t i = 0; i < n; i++) {
-        SKEP__REQUIRE(keys[i] != NULL);
-        SKEP__TRY(skep__front_key(store, keys[i]));
-    }
-    SKEP__TRY(skep__front_io(opts, &io, NULL));
-    int over = SKEP_OK;
+    int over = check_remove(store, keys, n, opts, &io);
+    for (size_t i = 0; i < n && over < 0 && results != NULL; i++)
+        results[i] = over;
+    SKEP__TRY(over);
     for (size_t done = 0; done < n;) {
         size_t batch = n - done < SKEP_STORE_DELETE_MAX ? n - done : SKEP_STORE_DELETE_MAX;
         int *into = results != NULL ? results + done : spare;

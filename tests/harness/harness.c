@@ -53,6 +53,11 @@ void harness__checked(void)
     atomic_fetch_add_explicit(&checks, 1, memory_order_relaxed);
 }
 
+const void *harness_arg(void)
+{
+    return all_tests[present]->arg;
+}
+
 uint64_t harness_seed(void)
 {
     /* FNV-1a of the name, so that the order and choice of tests do not matter. */

@@ -40,7 +40,8 @@ typedef struct harness_test {
     void (*run)(void);
     const char *file;
     int line;
-    int signal; /* the signal that must end it, or 0 */
+    int signal;      /* the signal that must end it, or 0 */
+    const void *arg; /* harness_arg(): what one function does to many; or NULL */
 } harness_test;
 
 typedef struct harness_suite {
@@ -50,8 +51,8 @@ typedef struct harness_suite {
 } harness_suite;
 
 /* clang-format off */
-#define HARNESS_TEST(fn) {#fn, (fn), __FILE__, __LINE__, 0}
-#define HARNESS_TEST_SIGNAL(fn, sig) {#fn, (fn), __FILE__, __LINE__, (sig)}
+#define HARNESS_TEST(fn) {#fn, (fn), __FILE__, __LINE__, 0, NULL}
+#define HARNESS_TEST_SIGNAL(fn, sig) {#fn, (fn), __FILE__, __LINE__, (sig), NULL}
 #define HARNESS_SUITE(suite_name, table) \
     {(suite_name), (table), sizeof(table) / sizeof((table)[0])}
 /* clang-format on */
@@ -110,6 +111,9 @@ typedef enum harness_skip {
 _Noreturn void harness_skip_test(harness_skip reason, const char *detail);
 
 /* ---- the world of one test ---- */
+
+/* `arg` of the running test's row. */
+const void *harness_arg(void);
 
 /* This test's own directory: empty at the start, removed after a pass. No '/' at the end. */
 const char *harness_dir(void);

@@ -23,7 +23,9 @@
     X(SIZE_GATHER_ROUNDS,    12,     300,     3000)   /* commits copied as by a crash */           \
     X(SIZE_MIX_STEPS,        100,    2000,    20000)  /* calls of each of the 64 threads */        \
     X(SIZE_HOSTILE_FILES,    60,     2000,    50000)  /* damaged files opened */                   \
-    X(SIZE_MODEL_STEPS,      2000,   50000,   500000) /* random operations against a model */
+    X(SIZE_MODEL_STEPS,      2000,   50000,   500000) /* random operations against a model */      \
+    X(SIZE_STORE_STEPS,      150,    5000,    50000)  /* of them on a store */                     \
+    X(SIZE_STORE_STEPS_SLOW, 40,     400,     4000)   /* on one behind a network */
 
 typedef enum harness_size_id {
 #define HARNESS_SIZE_ID(id, quick, full, nightly) id,

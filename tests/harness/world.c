@@ -95,7 +95,12 @@ void world_close(bool passed)
 void world_begin(const char *name)
 {
     (void)snprintf(test_dir, sizeof(test_dir), "%s/%.100s", run_dir, name);
-    if (mkdir(test_dir, 0700) != 0)
+    int rc = mkdir(test_dir, 0700);
+    if (rc != 0 && errno == EEXIST) { /* one of that name in another suite has failed */
+        (void)snprintf(test_dir, sizeof(test_dir), "%s/%.100s-%d", run_dir, name, (int)getpid());
+        rc = mkdir(test_dir, 0700);
+    }
+    if (rc != 0)
         ck_abort_msg("mkdir %s: errno %d", test_dir, errno);
 }
 
