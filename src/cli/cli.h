@@ -145,11 +145,14 @@ typedef struct cli_option {
     cli_times times;
 } cli_option;
 
+/* How often a positional is given; only the last one may be given many times. */
+typedef enum cli_arg_times { CLI_ARG_ONCE, CLI_ARG_MAYBE, CLI_ARG_MANY } cli_arg_times;
+
 typedef struct cli_arg {
     const char *name; /* NULL ends a list */
     cli_kind kind;
     const char *words; /* CLI_WORDS: the values there are, separated by blanks */
-    bool optional;
+    cli_arg_times times;
 } cli_arg;
 
 struct cli_call;
@@ -177,7 +180,6 @@ extern const cli_command cli_commands[];
 extern const cli_noun cli_nouns[];
 extern const cli_option cli_globals[];
 
-#define CLI_ARGS_MAX 8     /* positionals of one command */
 #define CLI_GIVEN_MAX 4096 /* options given in one call */
 
 typedef struct cli_given {
@@ -191,7 +193,7 @@ typedef struct cli_call {
     const cli_command *command;
     char page[64]; /* "db query": the command as far as it is read, for messages */
     int arg_count;
-    const char *args[CLI_ARGS_MAX];
+    char *const *args; /* positionals */
     size_t given_count;
     cli_given *given;
 } cli_call;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
-#include "cli/db/key.h"
+#include "cli/key.h"
 
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},
@@ -27,7 +27,7 @@ const cli_option cli_globals[] = {
 static const cli_arg no_args[] = {{0}};
 static const cli_option no_options[] = {{0}};
 
-static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, false}, {0}};
+static const cli_arg status_args[] = {{"FILE", CLI_FILE, NULL, CLI_ARG_ONCE}, {0}};
 
 static const cli_option key_options[] = {CLI_KEY_OPTIONS, {0}};
 static const cli_option check_options[] = {
@@ -75,7 +75,7 @@ static const cli_option stats_options[] = {
 };
 
 static const cli_arg query_args[] = {
-    {"FILE", CLI_FILE, NULL, false}, {"SQL", CLI_TEXT, NULL, false}, {0}};
+    {"FILE", CLI_FILE, NULL, CLI_ARG_ONCE}, {"SQL", CLI_TEXT, NULL, CLI_ARG_ONCE}, {0}};
 static const cli_option query_options[] = {
     {CLI_OPT_PARAM, 'p', "param", "V", CLI_TEXT, NULL,
      "The value of the next ? in SQL; once for each of them", CLI_MANY},
@@ -88,7 +88,7 @@ static const cli_option query_options[] = {
 };
 
 static const cli_arg import_args[] = {
-    {"FILE", CLI_FILE, NULL, false}, {"DATA", CLI_FILE, NULL, false}, {0}};
+    {"FILE", CLI_FILE, NULL, CLI_ARG_ONCE}, {"DATA", CLI_FILE, NULL, CLI_ARG_ONCE}, {0}};
 static const cli_option import_options[] = {
     {CLI_OPT_TABLE, 0, "table", "T", CLI_TEXT, NULL, "The table that the rows go into", CLI_ONCE},
     {CLI_OPT_CREATE, 0, "create", NULL, CLI_NOTHING, NULL,
@@ -127,7 +127,7 @@ static const cli_option bench_options[] = {
     {0},
 };
 
-static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", true}, {0}};
+static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", CLI_ARG_MAYBE}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
      "The directory whose files are recorded; /usr/share", CLI_MAYBE},

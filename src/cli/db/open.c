@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/db/key.h"
+#include "cli/key.h"
 #include "cli/show/text.h"
 
 #define READING (SKEP_DB_READONLY | SKEP_DB_UNATTENDED)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-#include "cli/db/key.h"
+#include "cli/key.h"
 #include "cli/db/seal.h"
 #include "cli/show/ask.h"
 #include "cli/show/json.h"

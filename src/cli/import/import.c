@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/db/key.h"
+#include "cli/key.h"
 #include "cli/db/open.h"
 #include "cli/import/import.h"
 #include "cli/line/number.h"

@@ -2,7 +2,7 @@
 #ifndef SKEP__CLI_IMPORT_IMPORT_H
 #define SKEP__CLI_IMPORT_IMPORT_H
 
-#include "cli/db/key.h"
+#include "cli/key.h"
 #include "cli/import/feed.h"
 #include "cli/show/progress.h"
 #include "cli/show/text.h"

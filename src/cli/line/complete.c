@@ -78,7 +78,10 @@ static void bash_command(cli_out *out, const cli_command *row)
     cli_puts(out, "'\n            case $place in\n");
     int place = 0;
     for (const cli_arg *arg = row->args; arg->name != NULL; arg++, place++) {
-        cli_printf(out, "                %d) ", place);
+        if (arg->times == CLI_ARG_MANY)
+            cli_puts(out, "                *) ");
+        else
+            cli_printf(out, "                %d) ", place);
         if (arg->kind == CLI_WORDS)
             cli_printf(out, "words='%s'", arg->words);
         else
@@ -249,7 +252,10 @@ static void zsh_command(cli_out *out, const cli_command *row, const char *indent
     zsh_options(out, row->options);
     zsh_options(out, cli_globals);
     for (const cli_arg *arg = row->args; arg->name != NULL; arg++) {
-        cli_printf(out, "        '%s", arg->optional ? ":" : "");
+        cli_printf(out, "        '%s",
+                   arg->times == CLI_ARG_MANY    ? "*"
+                   : arg->times == CLI_ARG_MAYBE ? ":"
+                                                 : "");
         zsh_action(out, arg->name, arg->kind, arg->words);
         cli_puts(out, "' \\\n");
     }

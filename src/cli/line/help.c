@@ -100,7 +100,11 @@ static void command_line(cli_out *out, const cli_command *command, int column)
     cli_puts(out, text);
     column += len;
     for (const cli_arg *arg = command->args; arg->name != NULL; arg++) {
-        (void)snprintf(text, sizeof(text), arg->optional ? "[%s]" : "%s", arg->name);
+        (void)snprintf(text, sizeof(text), "%s%s%s", arg->times == CLI_ARG_MAYBE ? "[" : "",
+                       arg->name,
+                       arg->times == CLI_ARG_MANY    ? "..."
+                       : arg->times == CLI_ARG_MAYBE ? "]"
+                                                     : "");
         word(out, text, &column);
     }
     for (const cli_option *option = command->options; option->id != 0;)

@@ -272,16 +272,19 @@ static cli_exit check_args(cli_call *call, int argc, char **argv)
 {
     const char *page = call->page;
     const cli_arg *arg = call->command->args;
-    for (; call->arg_count < argc; arg++) {
+    bool had = false; /* one of many */
+    call->args = argv;
+    for (; call->arg_count < argc; arg += had ? 0 : 1) {
         const char *word = argv[call->arg_count];
         if (arg->name == NULL)
             return cli_usage(call->ui, page, "%s: one argument too many: %s", page, word);
         if (arg->words != NULL && !word_in(arg->words, word))
             return cli_usage(call->ui, page, "%s %s: it is one of: %s", arg->name, word,
                              arg->words);
-        call->args[call->arg_count++] = word;
+        call->arg_count++;
+        had = arg->times == CLI_ARG_MANY;
     }
-    if (arg->name != NULL && !arg->optional)
+    if (arg->name != NULL && arg->times != CLI_ARG_MAYBE && !had)
         return cli_usage(call->ui, page, "%s: %s is missing", page, arg->name);
     return CLI_DONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/db/key.h"
+#include "cli/key.h"
 
 #include <string.h>
 #include <sys/prctl.h>

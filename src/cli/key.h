@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SKEP__CLI_DB_KEY_H
-#define SKEP__CLI_DB_KEY_H
+#ifndef SKEP__CLI_KEY_H
+#define SKEP__CLI_KEY_H
 
 #include "cli/cli.h"
 
-/* The key of the database that a command works on: from --key-file, else SKEP_KEY, else
- * HIVE_ENCRYPTION_KEY; never from an argument, which every user of the machine could read. */
+/* The key of the database, or of the seals, that a command works with: from --key-file, else
+ * SKEP_KEY, else HIVE_ENCRYPTION_KEY; never from an argument, which every user of the machine could
+ * read. */
 typedef struct cli_keys {
     skep_key *key;  /* owned; NULL: none was given */
     int32_t cipher; /* --cipher; 0: not given */
