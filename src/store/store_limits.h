@@ -28,4 +28,12 @@
 #define SKEP__STORE_TEXTS_MAX (64 * 1024) /* bytes of what the parameters of a URI say */
 #define SKEP__STORE_PARAMS_MAX 32         /* parameters of a URI */
 
+/* Copying an object from one store to another: what fits in a block goes in one call; one that
+ * changes while it is read is begun anew so often, then SKEP_ECONFLICT. */
+#define SKEP__CARRY_BLOCK ((size_t)1 << 20)
+#define SKEP__CARRY_TRIES 3
+
+#define SKEP__SYNC_JOBS_MAX 256 /* threads of one sync */
+#define SKEP__SYNC_AHEAD 4      /* objects found and not yet begun, for each of them */
+
 #endif

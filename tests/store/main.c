@@ -5,7 +5,8 @@ int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
         &front_suite, /* one a line */
-        &s3_credentials_suite, &s3_sign_suite, &s3_xml_suite, NULL,
+        &s3_credentials_suite, &s3_sign_suite, &s3_xml_suite,
+        &sync_suite, NULL,
     };
     return harness_main(argc, argv, suites, NULL);
 }
