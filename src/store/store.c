@@ -19,7 +19,7 @@ static const struct {
     const char *scheme;
     open_fn *open;
 } engines[] = {
-    {"file", not_here}, {"tree", not_here},  {"s3", not_here},
+    {"file", not_here}, {"tree", not_here},  {"s3", skep__s3_open},
     {"http", not_here}, {"https", not_here}, {"mirror", not_here},
 };
 

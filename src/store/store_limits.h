@@ -36,4 +36,17 @@
 #define SKEP__SYNC_JOBS_MAX 256 /* threads of one sync */
 #define SKEP__SYNC_AHEAD 4      /* objects found and not yet begun, for each of them */
 
+/* The engine s3. */
+#define SKEP__S3_HOST_MAX 320                 /* bytes of an endpoint's host, and of its path */
+#define SKEP__S3_ETAG_MAX 511                 /* bytes of an ETag of a part */
+#define SKEP__S3_UPLOAD_ID_MAX 1023           /* bytes of the id of a multipart upload */
+#define SKEP__S3_ANSWER_MAX (8u << 20)        /* bytes of an answer in XML */
+#define SKEP__S3_ERROR_MAX (64u << 10)        /* bytes of one that tells of an error */
+#define SKEP__S3_PARTS_MAX 10000u             /* of a multipart upload */
+#define SKEP__S3_PART_MIN (UINT64_C(5) << 20) /* bytes of a part, but for the last */
+#define SKEP__S3_PART_MAX (UINT64_C(5) << 30) /* bytes of a part, and of what is copied at once */
+#define SKEP__S3_IN_FLIGHT_MAX 64u            /* parts at a time */
+#define SKEP__S3_PAGE 1000u                   /* objects of a page of a list */
+#define SKEP__S3_STALE_US (INT64_C(86400) * 1000000) /* age at which an upload is a leftover */
+
 #endif

@@ -5,8 +5,7 @@ int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
         &front_suite, /* one a line */
-        &s3_credentials_suite, &s3_sign_suite, &s3_xml_suite,
-        &sync_suite, NULL,
+        &sync_suite,  &s3_credentials_suite, &s3_suite, &s3_sign_suite, &s3_xml_suite, NULL,
     };
     return harness_main(argc, argv, suites, NULL);
 }
