@@ -43,6 +43,17 @@ static int bad_ca_file(const skep__net_call *call)
                       file == NULL ? "" : "'");
 }
 
+/* libcurl gathers a line of a head with a ceiling, and says the same where that is reached. */
+static int too_large(const skep__net_call *call)
+{
+    if (call->begun == 0 || call->head_done)
+        return skep__oom();
+    return SKEP__FAIL(SKEP_ELIMIT,
+                      "%s answers with a head whose lines are longer than libcurl takes, or memory "
+                      "ran out",
+                      call->host);
+}
+
 int skep__net_failure(const skep__net_call *call)
 {
     const char *said = call->error[0] != '\0' ? call->error : curl_easy_strerror(call->result);
@@ -52,7 +63,7 @@ int skep__net_failure(const skep__net_call *call)
     case CURLE_OK:
         return SKEP_OK;
     case CURLE_OUT_OF_MEMORY:
-        return with_outcome(call, skep__oom());
+        return with_outcome(call, too_large(call));
     case CURLE_COULDNT_RESOLVE_HOST:
         return SKEP__FAIL(SKEP_ENET, "cannot reach %s: the name is not known", call->host);
     case CURLE_COULDNT_CONNECT:

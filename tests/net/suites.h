@@ -5,6 +5,8 @@
 #include "harness/harness.h"
 
 extern const harness_suite call_suite;
+extern const harness_suite failure_suite;
+extern const harness_suite pool_suite;
 extern const harness_suite retry_suite;
 extern const harness_suite url_suite;
 
