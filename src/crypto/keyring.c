@@ -122,6 +122,13 @@ int skep__keyring_open(const skep__keyring *ring, const skep_key *secret, const 
                       : SKEP__FAIL(SKEP_ENOTFOUND, "the key ring is empty");
 }
 
+int skep__keyring_opens(const skep__keyring *ring, size_t index, const skep_key *secret)
+{
+    SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
+    ASSERT(index < ring->count);
+    return skep__wrap_open(&ring->wraps[index], ring->lineage, secret, &key);
+}
+
 /* Out of one box: by the secret itself, or by an identity that it opens. 0: neither. */
 static int unbox(const skep__keyring *ring, const skep_key *secret, const skep__boxed *boxed,
                  const skep__box *box, skep__data_key **out)

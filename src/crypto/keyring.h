@@ -111,6 +111,9 @@ int skep__keyring_wrap_for(skep__keyring *ring, const skep__data_key *key,
 int skep__keyring_open(const skep__keyring *ring, const skep_key *secret, const uint8_t *id,
                        skep__data_key **out) SKEP_CHECK;
 
+/* 1: `secret` opens the wrap `index`; 0: it does not. */
+int skep__keyring_opens(const skep__keyring *ring, size_t index, const skep_key *secret) SKEP_CHECK;
+
 /* What the head of an object says about the key that it was sealed with. All borrowed. */
 typedef struct skep__boxed {
     const uint8_t *lineage;

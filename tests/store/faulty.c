@@ -16,6 +16,7 @@
 typedef struct faulty {
     skep_store base;
     skep_store *next;
+    bool lent; /* `next` stays the caller's */
     pthread_mutex_t mutex;
     faulty_step steps[FAULTY_STEPS_MAX];
     uint64_t seen[FAULTY_STEPS_MAX]; /* calls since the step was added */
@@ -120,7 +121,7 @@ static int after(const faulty_step *step, int rc, skep_object *out)
 static int faulty_close(skep_store *store)
 {
     faulty *f = (faulty *)store;
-    int rc = skep_store_close(f->next);
+    int rc = f->lent ? SKEP_OK : skep_store_close(f->next);
     (void)pthread_mutex_destroy(&f->mutex);
     free(f);
     return rc;
@@ -410,6 +411,14 @@ int faulty_store_open(skep_store *next, skep_store **out)
     if (rc == SKEP_OK)
         *out = &f->base;
     return rc;
+}
+
+skep_store *faulty_store_lend(skep_store *next)
+{
+    skep_store *store = NULL;
+    assert_ok(faulty_store_open(next, &store));
+    ((faulty *)store)->lent = true;
+    return store;
 }
 
 /* ---- the script ---- */

@@ -48,6 +48,8 @@ typedef struct faulty_step {
 
 /* `next` belongs to it from here on, also when this fails. */
 int faulty_store_open(skep_store *next, skep_store **out) SKEP_CHECK;
+/* The same over a store that stays the caller's: so many can hold one. Fails the test. */
+skep_store *faulty_store_lend(skep_store *next);
 
 /* All of these may be called while the store is used. */
 void faulty_add(skep_store *store, const faulty_step *step);

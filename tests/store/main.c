@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+/* One a line, so that two who add one do not meet. */
+/* clang-format off */
+static const harness_suite *const suites[] = {
+    &front_suite,
+    &s3_credentials_suite,
+    &s3_sign_suite,
+    &s3_suite,
+    &s3_xml_suite,
+    &sealed_store_suite,
+    &sync_suite,
+    NULL,
+};
+/* clang-format on */
+
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {
-        &front_suite, /* one a line */
-        &sync_suite,  &s3_credentials_suite, &s3_suite, &s3_sign_suite, &s3_xml_suite, NULL,
-    };
     return harness_main(argc, argv, suites, NULL);
 }
