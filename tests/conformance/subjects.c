@@ -8,6 +8,7 @@
 
 #include "store/faulty.h"
 #include "store/memory.h"
+#include "store/s3_server.h"
 
 #define SUBJECTS_MAX 96
 #define ALL_CAPS MEMORY_CAPS
@@ -21,6 +22,19 @@ static skep_store *open_memory(const subject *s, const char *dir, const char *id
     (void)id;
     assert_ok(memory_store_open(s->caps, &store));
     return store;
+}
+
+/* A prefix of its own in a bucket of the tests, always of the same length: keys have the rest. */
+#define S3_PREFIX_BYTES 80 /* with the slash behind it */
+static skep_store *open_s3(const subject *s, const char *dir, const char *id)
+{
+    char prefix[S3_PREFIX_BYTES];
+    (void)s;
+    (void)dir;
+    memset(prefix, '-', sizeof(prefix));
+    memcpy(prefix, id, strnlen(id, sizeof(prefix) - 1));
+    prefix[sizeof(prefix) - 1] = '\0';
+    return s3_store_at(prefix, NULL, "&part_bytes=5MiB");
 }
 
 /* ---- filters ---- */
@@ -54,6 +68,16 @@ static const subject stores[] = {
      .open = open_memory},
 };
 
+/* Only where S3_ENDPOINT names one. */
+static const subject s3 = {.name = "s3",
+                           .caps = SKEP_STORE_CAN_CREATE | SKEP_STORE_CAN_SWAP |
+                                   SKEP_STORE_CAN_COPY | SKEP_STORE_KEEPS_HASH |
+                                   SKEP_STORE_HASH_FIRST | SKEP_STORE_LISTS_BYTES,
+                           .traits = TRAIT_SLOW | TRAIT_KEEPS,
+                           .key_max = SKEP_STORE_KEY_MAX - S3_PREFIX_BYTES,
+                           .open = open_s3,
+                           .wipe = s3_empty};
+
 static const filter filters[] = {
     {.name = "faulty", .open = filter_faulty, .adds = TRAIT_FAULTY},
 };
@@ -65,6 +89,8 @@ const subject *subjects(size_t *count)
     if (n == 0) {
         for (size_t i = 0; i < LENGTH(stores); i++)
             all[n++] = stores[i];
+        if (getenv("S3_ENDPOINT") != NULL) /* NOLINT(concurrency-mt-unsafe): one thread */
+            all[n++] = s3;
         size_t bases = n;
         for (size_t f = 0; f < LENGTH(filters); f++) {
             for (size_t i = 0; i < bases; i++) {

@@ -19,15 +19,19 @@ const char *s3_endpoint(void)
     return endpoint;
 }
 
-const char *s3_uri(const char *endpoint, const char *params)
+static const char *uri_at(const char *prefix, const char *endpoint, const char *params)
 {
     static char uri[SKEP_STORE_URI_MAX];
-    const char *prefix = strrchr(harness_dir(), '/') + 1; /* nobody else has it */
     if (endpoint == NULL)
         endpoint = s3_endpoint();
     (void)snprintf(uri, sizeof(uri), "s3://" BUCKET "/%s?endpoint=%s%s", prefix, endpoint,
                    params == NULL ? "" : params);
     return uri;
+}
+
+const char *s3_uri(const char *endpoint, const char *params)
+{
+    return uri_at(strrchr(harness_dir(), '/') + 1, endpoint, params); /* nobody else has it */
 }
 
 skep__s3 *s3_of(skep_store *store)
@@ -43,28 +47,38 @@ static void make_bucket(skep_store *store)
     assert_ok(skep__s3_do(s3_of(store), &ask, &answer, NULL));
 }
 
-skep_store *s3_store(const char *endpoint, const char *params)
+skep_store *s3_store_at(const char *prefix, const char *endpoint, const char *params)
 {
     skep_store *store = NULL;
     skep_store *direct = NULL;
-    assert_ok(skep_store_open(s3_uri(NULL, NULL), NULL, &direct));
+    assert_ok(skep_store_open(uri_at(prefix, NULL, NULL), NULL, &direct));
     make_bucket(direct);
     assert_ok(skep_store_close(direct));
-    assert_ok(skep_store_open(s3_uri(endpoint, params), NULL, &store));
+    assert_ok(skep_store_open(uri_at(prefix, endpoint, params), NULL, &store));
     return store;
+}
+
+skep_store *s3_store(const char *endpoint, const char *params)
+{
+    return s3_store_at(strrchr(harness_dir(), '/') + 1, endpoint, params);
+}
+
+void s3_empty(skep_store *store)
+{
+    skep_list *list = NULL;
+    skep_object object = SKEP_OBJECT_INIT;
+    assert_ok(skep_list_open(store, NULL, &list));
+    while (assert_ok(skep_list_next(list, &object)) > 0)
+        assert_ok(skep_store_delete(store, object.key, NULL));
+    skep_list_close(list);
 }
 
 void s3_end(skep_store *store)
 {
     skep_store *direct = NULL;
-    skep_list *list = NULL;
-    skep_object object = SKEP_OBJECT_INIT;
     assert_ok(skep_store_close(store));
     assert_ok(skep_store_open(s3_uri(NULL, NULL), NULL, &direct));
-    assert_ok(skep_list_open(direct, NULL, &list));
-    while (assert_ok(skep_list_next(list, &object)) > 0)
-        assert_ok(skep_store_delete(direct, object.key, NULL));
-    skep_list_close(list);
+    s3_empty(direct);
     assert_ok(skep_store_close(direct));
 }
 

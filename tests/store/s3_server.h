@@ -14,6 +14,8 @@ const char *s3_endpoint(void);
 /* A store below this test's prefix, by way of `endpoint` (NULL: the server itself), with these
  * further parameters ("&part_bytes=5MiB"; NULL: none). */
 skep_store *s3_store(const char *endpoint, const char *params);
+/* The same below another prefix. */
+skep_store *s3_store_at(const char *prefix, const char *endpoint, const char *params);
 /* Its engine. */
 skep__s3 *s3_of(skep_store *store);
 /* The URI of such a store, for another process; lives until the next call. */
@@ -21,6 +23,7 @@ const char *s3_uri(const char *endpoint, const char *params);
 
 /* Delete everything under this test's prefix, and close. */
 void s3_end(skep_store *store);
+void s3_empty(skep_store *store); /* delete all that is in it */
 
 /* Uploads under this test's prefix that were begun and not ended. */
 size_t s3_uploads(skep_store *store);
