@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/key.h>
+#include <skep/seal.h>
+
 #include "store/faulty.h"
 #include "store/memory.h"
 #include "store/s3_server.h"
@@ -51,14 +54,48 @@ static skep_store *filter_faulty(skep_store *next)
     return store;
 }
 
+static skep_store *sealed(skep_store *next, uint32_t padded)
+{
+    static const uint8_t secret[32] = "32 bytes that are a secret here";
+    skep_seal_opts opts = SKEP_SEAL_OPTS_INIT;
+    skep_store *store = NULL;
+    skep_key *key = NULL;
+    uint32_t caps = 0;
+    assert_ok(skep_key_raw(secret, sizeof(secret), &key));
+    assert_ok(skep_store_caps(next, NULL, &caps));
+    if ((caps & SKEP_STORE_CAN_CREATE) == 0) { /* where two could make a ring, one makes it first */
+        skep_rewrap_opts ring = SKEP_REWRAP_OPTS_INIT;
+        ring.to = key;
+        (void)assert_ok(skep_keyring_wrap(next, &ring));
+    }
+    opts.key = key;
+    opts.padded = padded;
+    assert_ok(skep_store_sealed(next, &opts, &store));
+    skep_key_free(key);
+    return store;
+}
+
+static skep_store *filter_sealed(skep_store *next)
+{
+    return sealed(next, 0);
+}
+
+static skep_store *filter_padded(skep_store *next)
+{
+    return sealed(next, 1);
+}
+
 /* ---- the table ---- */
 
 typedef struct filter {
     const char *name;
     skep_store *(*open)(skep_store *next);
     uint32_t takes; /* capabilities that it takes away */
+    uint32_t gives; /* and has whatever is below */
     uint32_t adds;  /* traits */
 } filter;
+
+#define SEAL_TAKES (SKEP_STORE_CAN_COPY | SKEP_STORE_LISTS_BYTES | SKEP_STORE_HASH_FIRST)
 
 static const subject stores[] = {
     {.name = "memory", .caps = ALL_CAPS, .key_max = SKEP_STORE_KEY_MAX, .open = open_memory},
@@ -79,6 +116,8 @@ static const subject s3 = {.name = "s3",
                            .wipe = s3_empty};
 
 static const filter filters[] = {
+    {.name = "sealed", .open = filter_sealed, .takes = SEAL_TAKES, .gives = SKEP_STORE_KEEPS_HASH},
+    {.name = "padded", .open = filter_padded, .takes = SEAL_TAKES, .gives = SKEP_STORE_KEEPS_HASH},
     {.name = "faulty", .open = filter_faulty, .adds = TRAIT_FAULTY},
 };
 
@@ -101,7 +140,7 @@ const subject *subjects(size_t *count)
                 s->over = &all[i];
                 s->filter = filters[f].open;
                 s->open = open_filter;
-                s->caps &= ~filters[f].takes;
+                s->caps = (s->caps & ~filters[f].takes) | filters[f].gives;
                 s->traits |= filters[f].adds;
             }
         }
