@@ -12,6 +12,7 @@ int main(int argc, char **argv)
         &event_suite,
         &hist_suite,
         &json_suite,
+        &json_in_suite,
         &mem_suite,
         &metrics_suite,
         &queue_suite,

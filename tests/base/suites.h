@@ -11,6 +11,7 @@ extern const harness_suite codec_suite;
 extern const harness_suite err_suite;
 extern const harness_suite event_suite;
 extern const harness_suite hist_suite;
+extern const harness_suite json_in_suite;
 extern const harness_suite json_suite;
 extern const harness_suite mem_suite;
 extern const harness_suite metrics_suite;
