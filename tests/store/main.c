@@ -10,6 +10,8 @@ static const harness_suite *const suites[] = {
     &s3_suite,
     &s3_xml_suite,
     &sealed_store_suite,
+    &sealed_proofs_suite,
+    &ring_suite,
     &sync_suite,
     NULL,
 };

@@ -9,6 +9,8 @@ extern const harness_suite front_suite;
 extern const harness_suite s3_sign_suite;
 extern const harness_suite s3_suite;
 extern const harness_suite sealed_store_suite;
+extern const harness_suite sealed_proofs_suite;
+extern const harness_suite ring_suite;
 extern const harness_suite s3_xml_suite;
 extern const harness_suite sync_suite;
 
