@@ -1,17 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 #include "os/calls.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* open() is variadic, so that its address has the wrong type. */
 static int kernel_open(const char *path, int flags, mode_t mode)
 {
     return open(path, flags, mode);
+}
+
+static int kernel_openat(int dir, const char *path, int flags, mode_t mode)
+{
+    return openat(dir, path, flags, mode);
+}
+
+/* glibc has no function for it. */
+static int kernel_open_beneath(int dir, const char *path, int flags, mode_t mode)
+{
+    const struct open_how how = {
+        .flags = (uint64_t)(unsigned)flags,
+        .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+static ssize_t kernel_getdents(int fd, void *entries, size_t len)
+{
+    return getdents64(fd, entries, len);
+}
+
+static int kernel_lock_byte(int fd, off_t at, int type)
+{
+    struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+    return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 static int kernel_lock(int fd)
@@ -29,6 +60,7 @@ static void *kernel_map(size_t bytes)
 const skep__os_calls skep__os_kernel = {
     .open = kernel_open,
     .read = read,
+    .pread = pread,
     .write = write,
     .lseek = lseek,
     .fsync = fsync,
@@ -40,6 +72,16 @@ const skep__os_calls skep__os_kernel = {
     .rename = rename,
     .unlink = unlink,
     .fchmod = fchmod,
+    .openat = kernel_openat,
+    .open_beneath = kernel_open_beneath,
+    .fstatat = fstatat,
+    .mkdirat = mkdirat,
+    .linkat = linkat,
+    .renameat = renameat,
+    .unlinkat = unlinkat,
+    .fchmodat = fchmodat,
+    .getdents = kernel_getdents,
+    .lock_byte = kernel_lock_byte,
     .lock = kernel_lock,
     .eventfd = eventfd,
     .map = kernel_map,

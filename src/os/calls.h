@@ -13,6 +13,7 @@
 typedef struct skep__os_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *data, size_t len);
+    ssize_t (*pread)(int fd, void *data, size_t len, off_t offset);
     ssize_t (*write)(int fd, const void *data, size_t len);
     off_t (*lseek)(int fd, off_t offset, int whence);
     int (*fsync)(int fd);
@@ -24,6 +25,19 @@ typedef struct skep__os_calls {
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
     int (*fchmod)(int fd, mode_t mode);
+    /* As in <fcntl.h>, beneath an open directory or (AT_FDCWD) anywhere. */
+    int (*openat)(int dir, const char *path, int flags, mode_t mode);
+    /* The same without leaving `dir`, by a symbolic link or otherwise. */
+    int (*open_beneath)(int dir, const char *path, int flags, mode_t mode);
+    int (*fstatat)(int dir, const char *path, struct stat *out, int flags);
+    int (*mkdirat)(int dir, const char *path, mode_t mode);
+    int (*linkat)(int from_dir, const char *from, int to_dir, const char *to, int flags);
+    int (*renameat)(int from_dir, const char *from, int to_dir, const char *to);
+    int (*unlinkat)(int dir, const char *path, int flags);
+    int (*fchmodat)(int dir, const char *path, mode_t mode, int flags);
+    ssize_t (*getdents)(int fd, void *entries, size_t len);
+    /* One byte for this open file description alone, or (F_UNLCK) no longer; never waits. */
+    int (*lock_byte)(int fd, off_t at, int type);
     int (*lock)(int fd); /* the whole file, for this open file description alone; never waits */
     void *(*map)(size_t bytes); /* zeroed memory of this process; NULL and errno */
     int (*unmap)(void *memory, size_t bytes);

@@ -38,6 +38,24 @@ int skep__os_read(int fd, const char *path, void *data, size_t len, size_t *got)
     return SKEP__FAIL_ERRNO(errno, "read %s", path);
 }
 
+int skep__os_pread(int fd, const char *path, void *data, size_t len, uint64_t offset, size_t *got)
+{
+    size_t done = 0;
+    for (int i = 0; done < len && i < SKEP__EINTR_MAX; i++) {
+        ssize_t n = skep__os()->pread(fd, (char *)data + done, len - done, (off_t)(offset + done));
+        if (n == 0)
+            break;
+        if (n < 0 && (errno != EINTR || i == SKEP__EINTR_MAX - 1))
+            return SKEP__FAIL_ERRNO(errno, "read %s", path);
+        if (n > 0) {
+            done += (size_t)n;
+            i = 0;
+        }
+    }
+    *got = done;
+    return SKEP_OK;
+}
+
 int skep__os_write(int fd, const char *path, const void *data, size_t len)
 {
     const char *at = data;
@@ -99,9 +117,14 @@ int skep__os_sync_directory_of(const char *path)
         memcpy(dir, "/", 2);
     else
         (void)snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
+    return skep__os_sync_directory(dir);
+}
+
+int skep__os_sync_directory(const char *path)
+{
     SKEP__CLEANUP(skep__os_drop) int fd = -1;
-    SKEP__TRY(skep__os_open(dir, O_RDONLY | O_DIRECTORY, 0, &fd));
+    SKEP__TRY(skep__os_open(path, O_RDONLY | O_DIRECTORY, 0, &fd));
     if (skep__os()->fsync(fd) != 0)
-        return SKEP__FAIL_ERRNO(errno, "sync directory %s", dir);
+        return SKEP__FAIL_ERRNO(errno, "sync directory %s", path);
     return SKEP_OK;
 }

@@ -91,6 +91,32 @@ int skep__os_sync_directory_of(const char *path) SKEP_CHECK;
 int skep__os_close(int *fd, const char *path) SKEP_CHECK; /* nothing is done if it is -1 */
 void skep__os_drop(int *fd); /* the same where a failure tells nothing; for SKEP__CLEANUP */
 
+/* `*got` is less than `len` at the end only. */
+int skep__os_pread(int fd, const char *path, void *data, size_t len, uint64_t offset, size_t *got)
+    SKEP_CHECK;
+
+/* Make a directory, 0700 whatever the umask: 1, or 0 if it is there. Nothing is synced. */
+int skep__os_make_directory(const char *path) SKEP_CHECK;
+int skep__os_sync_directory(const char *path) SKEP_CHECK;
+int skep__os_rename(const char *from, const char *to) SKEP_CHECK;
+/* 1, or 0 if it was not there. */
+int skep__os_unlink(const char *path) SKEP_CHECK;
+
+/* What is in a directory, in no order, without `.` and `..`. */
+typedef struct skep__os_dir skep__os_dir;
+int skep__os_dir_open(const char *path, skep__os_dir **out) SKEP_CHECK;
+/* `fd` is a directory, and it stays the caller's. `path` is for error texts. */
+int skep__os_dir_of(int fd, const char *path, skep__os_dir **out) SKEP_CHECK;
+/* 1: `*name` is the next one, borrowed until the one after; 0: the end. `*type` is a DT_… of
+ * <dirent.h>, DT_UNKNOWN where the file system does not say. */
+int skep__os_dir_next(skep__os_dir *dir, const char **name, unsigned char *type) SKEP_CHECK;
+void skep__os_dir_close(skep__os_dir *dir); /* accepts NULL */
+
+/* Byte `at` of the file for this open file description alone: 1, or 0 if somebody else has it.
+ * Never waits. It is let go with skep__os_unlock_byte() or the last close. */
+int skep__os_lock_byte(int fd, const char *path, uint64_t at) SKEP_CHECK;
+void skep__os_unlock_byte(int fd, uint64_t at);
+
 /* Take the lock that is the file at `path`, which is made (0600 whatever the umask) if it is not
  * there: 1 and a descriptor in `*fd`, 0 if somebody else has it, in this process or another. It is
  * let go when the process ends, however that happens; a child that was forked meanwhile keeps it

@@ -15,13 +15,19 @@ static int not_here(const skep__store_uri *uri, const skep_store_opts *opts, ske
 }
 
 typedef int open_fn(const skep__store_uri *uri, const skep_store_opts *opts, skep_store **out);
+/* clang-format off */
 static const struct {
     const char *scheme;
     open_fn *open;
 } engines[] = {
-    {"file", not_here}, {"tree", not_here},  {"s3", skep__s3_open},
-    {"http", not_here}, {"https", not_here}, {"mirror", not_here},
+    {"file", skep__disk_open},
+    {"tree", not_here},
+    {"s3", skep__s3_open},
+    {"http", not_here},
+    {"https", not_here},
+    {"mirror", not_here},
 };
+/* clang-format on */
 
 static open_fn *engine_of(const char *scheme)
 {

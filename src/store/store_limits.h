@@ -4,6 +4,15 @@
 
 /* Every ceiling of this room. Reaching one is SKEP_ELIMIT unless it says otherwise. */
 
+/* Lists of directories (walk.c). */
+#define SKEP__WALK_NAMES (128 * 1024) /* held at a time; more cost another reading of a folder */
+#define SKEP__WALK_LEAST 64           /* of one folder, however deep it lies */
+
+/* Stores on disk. */
+#define SKEP__DISK_SLOTS 4096              /* processes, or handles, that write at a time */
+#define SKEP__DISK_LOOK (32 * 1024 * 1024) /* bytes of a put between two looks at the free space   \
+                                            */
+
 /* Signatures (s3_sign.c). */
 #define SKEP__SIGN_HEADERS_MAX 48      /* of a request */
 #define SKEP__SIGN_PARAMS_MAX 32       /* of its query */

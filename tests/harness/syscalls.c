@@ -86,6 +86,12 @@ static ssize_t os_read(int fd, void *data, size_t len)
     return v == FAIL_IT ? -1 : below->read(fd, data, shortened(v, len));
 }
 
+static ssize_t os_pread(int fd, void *data, size_t len, off_t offset)
+{
+    verdict v = strikes(SYS_READ);
+    return v == FAIL_IT ? -1 : below->pread(fd, data, shortened(v, len), offset);
+}
+
 static ssize_t os_write(int fd, const void *data, size_t len)
 {
     verdict v = strikes(SYS_WRITE);
@@ -148,6 +154,56 @@ static int os_fchmod(int fd, mode_t mode)
     return strikes(SYS_NAME) == FAIL_IT ? -1 : below->fchmod(fd, mode);
 }
 
+static int os_openat(int dir, const char *path, int flags, mode_t mode)
+{
+    return strikes(SYS_OPEN) == FAIL_IT ? -1 : below->openat(dir, path, flags, mode);
+}
+
+static int os_open_beneath(int dir, const char *path, int flags, mode_t mode)
+{
+    return strikes(SYS_OPEN) == FAIL_IT ? -1 : below->open_beneath(dir, path, flags, mode);
+}
+
+static int os_fstatat(int dir, const char *path, struct stat *out, int flags)
+{
+    return strikes(SYS_STAT) == FAIL_IT ? -1 : below->fstatat(dir, path, out, flags);
+}
+
+static int os_mkdirat(int dir, const char *path, mode_t mode)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->mkdirat(dir, path, mode);
+}
+
+static int os_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->linkat(from_dir, from, to_dir, to, flags);
+}
+
+static int os_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->renameat(from_dir, from, to_dir, to);
+}
+
+static int os_unlinkat(int dir, const char *path, int flags)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->unlinkat(dir, path, flags);
+}
+
+static int os_fchmodat(int dir, const char *path, mode_t mode, int flags)
+{
+    return strikes(SYS_NAME) == FAIL_IT ? -1 : below->fchmodat(dir, path, mode, flags);
+}
+
+static ssize_t os_getdents(int fd, void *entries, size_t len)
+{
+    return strikes(SYS_READ) == FAIL_IT ? -1 : below->getdents(fd, entries, len);
+}
+
+static int os_lock_byte(int fd, off_t at, int type)
+{
+    return strikes(SYS_LOCK) == FAIL_IT ? -1 : below->lock_byte(fd, at, type);
+}
+
 static int os_lock(int fd)
 {
     return strikes(SYS_LOCK) == FAIL_IT ? -1 : below->lock(fd);
@@ -173,6 +229,7 @@ static void install_os(void)
     static const skep__os_calls calls = {
         .open = os_open,
         .read = os_read,
+        .pread = os_pread,
         .write = os_write,
         .lseek = os_lseek,
         .fsync = os_fsync,
@@ -184,6 +241,16 @@ static void install_os(void)
         .rename = os_rename,
         .unlink = os_unlink,
         .fchmod = os_fchmod,
+        .openat = os_openat,
+        .open_beneath = os_open_beneath,
+        .fstatat = os_fstatat,
+        .mkdirat = os_mkdirat,
+        .linkat = os_linkat,
+        .renameat = os_renameat,
+        .unlinkat = os_unlinkat,
+        .fchmodat = os_fchmodat,
+        .getdents = os_getdents,
+        .lock_byte = os_lock_byte,
         .lock = os_lock,
         .map = os_map,
         .unmap = os_unmap,

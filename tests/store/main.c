@@ -4,6 +4,7 @@
 /* One a line, so that two who add one do not meet. */
 /* clang-format off */
 static const harness_suite *const suites[] = {
+    &disk_suite,
     &front_suite,
     &s3_credentials_suite,
     &s3_sign_suite,

@@ -12,28 +12,13 @@
 
 #include "store/memory.h"
 #include "store/store.h"
+#include "support.h"
 
 static skep_store *open_memory(void)
 {
     skep_store *store = NULL;
     assert_ok(memory_store_open(MEMORY_CAPS, &store));
     return store;
-}
-
-static void put_text(skep_store *store, const char *key, const char *text)
-{
-    assert_ok(skep_store_put(store, key, skep_slice_str(text), NULL, NULL));
-}
-
-static void assert_content(skep_store *store, const char *key, const char *text)
-{
-    skep_arena *arena = NULL;
-    skep_slice got;
-    assert_ok(skep_arena_new(0, &arena));
-    assert_ok(skep_store_get(store, key, NULL, arena, &got, NULL));
-    ck_assert_uint_eq(got.len, strlen(text));
-    ck_assert_mem_eq(got.data, text, got.len + 1);
-    skep_arena_free(arena);
 }
 
 TEST(what_is_put_is_got_with_its_hash)
