@@ -121,8 +121,20 @@ TEST(the_encrypted_database_changes_its_key)
                             "the new key opens it, the old one does not\n");
 }
 
+TEST(the_sealed_store_of_the_guide_opens_for_whom_it_says)
+{
+    ran r = example("sealed", harness_path("store"), NULL);
+    ck_assert_str_eq(r.err, "");
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "notes/1: nobody's business\n"
+                            "notes/2: SKEP_EAUTH\n"
+                            "notes/1: nobody's business\n"
+                            "notes/2: nor this\n");
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(the_encrypted_database_changes_its_key),
+    HARNESS_TEST(the_sealed_store_of_the_guide_opens_for_whom_it_says),
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
     HARNESS_TEST(the_inventory_records_files_and_goes_on_where_it_was),
     HARNESS_TEST(the_transactions_of_the_guide_end_as_it_says),
