@@ -34,7 +34,8 @@ typedef struct skep_seal_opts {
  *  (`.skep/keys` in `next`) is read with the first object, and made with the first one that is put.
  *  A key that does not open it is SKEP_EAUTH.
  *
- *  An object opens with its key only, under the key (the name) that it was put as, and whole:
+ *  An object opens with its key only, under the key (the name) that it was put as (a branch of a
+ *  mirror: under that, too), and whole:
  *  SKEP_ECORRUPT says what is wrong with any other. What nobody can see in an object by itself is
  *  that there was a newer one: a store that gives back an older state is believed. And who knows a
  *  recipient can put objects that open for it.

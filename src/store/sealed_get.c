@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "store/sealed_private.h"
 
@@ -133,6 +134,29 @@ static void tell(const sealed_get *g, skep_object *info)
     memcpy(info->hash, skep__sealed_content_hash(g->sealed), sizeof(info->hash));
 }
 
+/* A mirror keeps the loser of a conflict, with its sealed bytes, as branches/KEY/TIME-HASH, or
+ * where that is too long under the hash of KEY: such a one carries the name that it had. */
+static bool is_branch_of(const char *key, skep_slice name)
+{
+    static const char branches[] = "branches/";
+    char hash[SKEP__HASH_TEXT];
+    uint8_t bytes[SKEP_STORE_HASH_BYTES];
+    if (strncmp(key, branches, sizeof(branches) - 1) != 0)
+        return false;
+    const char *of = key + sizeof(branches) - 1;
+    const char *end = strrchr(key, '/');
+    if (end < of)
+        return false;
+    if ((size_t)(end - of) == name.len && memcmp(of, name.data, name.len) == 0)
+        return true;
+    skep__hash128_plain(name.data, name.len, bytes);
+    skep__hash_text(bytes, hash);
+    static const char too_long[] = ".long/";
+    return (size_t)(end - of) == sizeof(too_long) - 1 + sizeof(hash) - 1 &&
+           strncmp(of, too_long, sizeof(too_long) - 1) == 0 &&
+           strncmp(of + sizeof(too_long) - 1, hash, sizeof(hash) - 1) == 0;
+}
+
 /* The head with as many bytes of the object as `want` says; 0: all. */
 static int open_head(sealed_get *g, uint64_t want, skep_object *info)
 {
@@ -146,8 +170,9 @@ static int open_head(sealed_get *g, uint64_t want, skep_object *info)
                                          "beginning is damaged");
     SKEP__TRY(rc);
     SKEP__TRY(skep__sealed_key_of(g->store, &g->io, &head, &g->data_key, &g->owned));
-    SKEP__TRY(skep__sealed_open(skep_slice_of(g->head, g->head_len), g->data_key,
-                                skep_slice_str(g->key), &g->sealed));
+    SKEP__TRY(skep__sealed_open(
+        skep_slice_of(g->head, g->head_len), g->data_key,
+        is_branch_of(g->key, head.name) ? head.name : skep_slice_str(g->key), &g->sealed));
     g->head_at = g->head_bytes = head.bytes;
     g->unknown = head.unknown;
     g->padded = head.padded;

@@ -78,6 +78,35 @@ TEST(F01_what_is_not_the_object_that_was_put_is_named)
     world_end(&stranger);
 }
 
+TEST(F01_a_branch_carries_the_name_of_what_it_is_a_branch_of)
+{
+    char longer[128];
+    char hash[SKEP__HASH_TEXT];
+    uint8_t bytes[SKEP_STORE_HASH_BYTES];
+    world w = world_of(1, 0);
+    sealing_put(w.store, "dir/a", "content of a", 12);
+    move(w.memory, "dir/a", w.memory, "branches/dir/a/20261121T102718.123456Z-00ff");
+    sealing_assert(w.store, "branches/dir/a/20261121T102718.123456Z-00ff", "content of a", 12);
+    skep__hash128_plain("dir/a", 5, bytes);
+    skep__hash_text(bytes, hash);
+    (void)snprintf(longer, sizeof(longer), "branches/.long/%s/20261121T102718.123456Z-00ff", hash);
+    move(w.memory, "dir/a", w.memory, longer);
+    sealing_assert(w.store, longer, "content of a", 12);
+    /* Nor is any other name one. */
+    static const char *const others[] = {
+        "branches/a/x",   "branches/dir/b/x",
+        "branches/dir/a", "branches/dir/a/x/y",
+        "branch/dir/a/x", "branches/.long/00112233445566778899aabbccddeeff/x"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        move(w.memory, "dir/a", w.memory, others[i]);
+        assert_told(w.store, others[i], SKEP_ECORRUPT, "renamed or swapped");
+    }
+    /* One that was sealed under the name of a branch is what it says. */
+    sealing_put(w.store, "branches/dir/a/x", "other", 5);
+    sealing_assert(w.store, "branches/dir/a/x", "other", 5);
+    world_end(&w);
+}
+
 TEST(F01_a_wrong_key_is_named_and_neither_reads_nor_writes)
 {
     world w = world_of(1, 0);
@@ -369,6 +398,7 @@ TEST(F08_a_clone_of_the_machine_goes_on_with_other_salts)
 
 static const harness_test tests[] = {
     HARNESS_TEST(F01_what_is_not_the_object_that_was_put_is_named),
+    HARNESS_TEST(F01_a_branch_carries_the_name_of_what_it_is_a_branch_of),
     HARNESS_TEST(F01_a_wrong_key_is_named_and_neither_reads_nor_writes),
     HARNESS_TEST(F01_an_older_object_put_back_is_read_as_it_was_and_its_etag_tells),
     HARNESS_TEST(A29_a_flipped_bit_in_any_region_of_a_sealed_object_is_detected),
