@@ -24,6 +24,20 @@ int skep__os_open(const char *path, int flags, uint32_t mode, int *fd)
     return SKEP__FAIL_ERRNO(errno, "open %s", path);
 }
 
+int skep__os_open_beneath(int dir, const char *path, int flags, uint32_t mode, int *fd)
+{
+    for (int i = 0; i < SKEP__EINTR_MAX; i++) {
+        int got = skep__os()->open_beneath(dir, path, flags | O_CLOEXEC, mode);
+        if (got >= 0) {
+            *fd = got;
+            return SKEP_OK;
+        }
+        if (errno != EINTR && errno != EAGAIN) /* EAGAIN: renamed on the way */
+            break;
+    }
+    return SKEP__FAIL_ERRNO(errno, "open %s", path);
+}
+
 int skep__os_read(int fd, const char *path, void *data, size_t len, size_t *got)
 {
     for (int i = 0; i < SKEP__EINTR_MAX; i++) {

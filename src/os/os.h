@@ -80,6 +80,8 @@ void skep__os_new_abort(skep__os_new *file);
 
 /* Open files; `path` is for error texts. `flags` are those of open(2), and O_CLOEXEC is added. */
 int skep__os_open(const char *path, int flags, uint32_t mode, int *fd) SKEP_CHECK;
+/* Beneath the directory `dir`, and no symbolic link is followed on the way. */
+int skep__os_open_beneath(int dir, const char *path, int flags, uint32_t mode, int *fd) SKEP_CHECK;
 /* Up to `len` bytes; `*got` is 0 at the end. */
 int skep__os_read(int fd, const char *path, void *data, size_t len, size_t *got) SKEP_CHECK;
 int skep__os_write(int fd, const char *path, const void *data, size_t len) SKEP_CHECK;

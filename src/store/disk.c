@@ -186,7 +186,7 @@ int skep__disk_open(const skep__store_uri *uri, const skep_store_opts *opts, ske
     ASSERT(disk != NULL);
     disk->readonly = (opts->flags & SKEP_STORE_READONLY) != 0;
     disk->keep_free = opts->keep_free_bytes;
-    SKEP__TRY(skep__random(&disk->seed, sizeof(disk->seed)));
+    SKEP__TRY(skep__random(&disk->known.seed, sizeof(disk->known.seed)));
     SKEP__TRY(take_directory(disk, uri->path, opts->flags));
     SKEP__TRY(take_marker(disk));
     if (!disk->readonly)

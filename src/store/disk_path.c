@@ -60,24 +60,11 @@ int skep__disk_path(const skep__disk *disk, const char *key, char out[SKEP__PATH
 
 /* ---- directories that are durable ---- */
 
-/* Never 0, which is an empty place. */
-static uint64_t mark_of(const skep__disk *disk, const char *path, size_t len)
-{
-    uint64_t mark = skep__hash64(path, len, disk->seed);
-    return mark != 0 ? mark : 1;
-}
-
-static bool is_known(skep__disk *disk, uint64_t mark)
-{
-    return atomic_load(&disk->known[mark % SKEP__DISK_KNOWN]) == mark;
-}
-
 /* Make the directory that is the first `len` bytes of `path`, and sync the one above it, whoever
  * made it: another process may have, and may not have come to its own sync yet. */
 static int make_one(skep__disk *disk, char *path, size_t len, size_t above)
 {
-    uint64_t mark = mark_of(disk, path, len);
-    if (is_known(disk, mark))
+    if (skep__known_has(&disk->known, path, len))
         return SKEP_OK;
     char next = path[len];
     path[len] = '\0';
@@ -88,7 +75,7 @@ static int make_one(skep__disk *disk, char *path, size_t len, size_t above)
     path[above] = '/';
     path[len] = next;
     if (rc >= 0)
-        atomic_store(&disk->known[mark % SKEP__DISK_KNOWN], mark);
+        skep__known_add(&disk->known, path, len);
     return rc < 0 ? rc : SKEP_OK;
 }
 
@@ -98,7 +85,7 @@ int skep__disk_make_parents(skep__disk *disk, const char *file)
     size_t above = strlen(disk->root);
     size_t end = (size_t)(strrchr(file, '/') - file);
     memcpy(path, file, strlen(file) + 1);
-    if (is_known(disk, mark_of(disk, path, end)))
+    if (skep__known_has(&disk->known, path, end))
         return SKEP_OK;
     while (above < end) {
         size_t len = above + 1 + strcspn(path + above + 1, "/");

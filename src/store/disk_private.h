@@ -6,6 +6,7 @@
 
 #include "base/thread.h"
 #include "os/os.h"
+#include "store/known.h"
 #include "store/store.h"
 #include "store/walk.h"
 
@@ -15,18 +16,15 @@
 #define SKEP__DISK_MARKER "skep-store"
 #define SKEP__DISK_SHARDS 64
 #define SKEP__DISK_LANES 64
-#define SKEP__DISK_KNOWN 8192 /* directories that are remembered as durable */
 
 typedef struct skep__disk {
     skep_store base;
     bool readonly;
     uint64_t keep_free;
-    uint64_t seed; /* of `known` */
     int lock_fd;   /* -1: readonly */
     uint32_t slot; /* whose folder of temporary files is ours */
     _Atomic uint64_t temps;
-    /* Hashes of directories whose names are durable; lossy. */
-    _Atomic uint64_t known[SKEP__DISK_KNOWN];
+    skep__known known; /* directories, by their paths */
     skep__mutex mutex;
     skep__cond freed;
     uint64_t taken SKEP__GUARDED_BY(mutex); /* lanes, by threads of this process */

@@ -21,7 +21,7 @@ static const struct {
     open_fn *open;
 } engines[] = {
     {"file", skep__disk_open},
-    {"tree", not_here},
+    {"tree", skep__tree_open},
     {"s3", skep__s3_open},
     {"http", not_here},
     {"https", not_here},

@@ -14,6 +14,7 @@ static const harness_suite *const suites[] = {
     &sealed_proofs_suite,
     &ring_suite,
     &sync_suite,
+    &tree_suite,
     NULL,
 };
 /* clang-format on */
