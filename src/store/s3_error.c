@@ -190,7 +190,8 @@ int skep__s3_fail(skep__s3 *s3, const skep__s3_ask *ask, skep__s3_answer *answer
     more_of(s3, answer, r->more, more, sizeof(more));
     plain(code, shown, sizeof(shown));
     answer->again = r->again || skep__retry_status(answer->status);
-    answer->unsure = !looks && (answer->status >= 500 || strcmp(code, "RequestTimeout") == 0);
+    answer->unsure = !looks && r->rc == SKEP_ENET &&
+                     (answer->status >= 500 || strcmp(code, "RequestTimeout") == 0);
     /* What to do comes first: a long key would cut it off. */
     int rc = SKEP__FAIL(r->rc, "%s%s (%d%s%s of %s %s%s%s)", r->text, more, answer->status,
                         shown[0] != '\0' ? " " : "", shown, ask->method, s3->name,

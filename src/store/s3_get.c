@@ -29,6 +29,11 @@ static s3_get *get_of(skep_get *get)
     return (s3_get *)(void *)get;
 }
 
+static void disconnect(s3_get *g)
+{
+    skep__net_end(SKEP__TAKE(g->call));
+}
+
 static void fresh_patience(s3_get *g)
 {
     skep__retry_init(&g->retry, g->s3->retry_ms, g->io.deadline_ns, g->io.cancel);
@@ -69,7 +74,7 @@ static int fits(s3_get *g, const skep__s3_answer *answer, uint64_t *total)
         *total = answer->bytes; /* to some servers all of it is as good as the range */
         return SKEP_OK;
     }
-    skep__net_endp(&g->call);
+    disconnect(g);
     return SKEP__FAIL(SKEP_ENET, "%s/%s: the server sends something else than bytes %llu and on",
                       g->s3->name, g->key, (unsigned long long)g->at);
 }
@@ -93,7 +98,7 @@ static int go_on(s3_get *g)
     uint64_t total;
     bool moved = g->at - g->since >= WORTH_A_CONNECTION;
     int64_t after_ms = -1;
-    skep__net_endp(&g->call);
+    disconnect(g);
     if (!g->pinned)
         return skep_last_error()->code;
     if (moved)
@@ -109,6 +114,9 @@ static int go_on(s3_get *g)
         if (answer.status == 412 || answer.status == 404)
             return SKEP__FAIL(SKEP_ECONFLICT, "%s/%s was %s while it was read", g->s3->name, g->key,
                               answer.status == 412 ? "replaced" : "deleted");
+        if (answer.status == 416)
+            return SKEP__FAIL(SKEP_ENET, "%s/%s has %llu bytes, fewer than the server has said",
+                              g->s3->name, g->key, (unsigned long long)g->at);
         if (!answer.again)
             return rc;
     }

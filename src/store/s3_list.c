@@ -14,7 +14,7 @@ typedef struct s3_list {
     skep_object *page;
     size_t room, count, at;
     bool more;
-    char token[2048];                  /* "": begin behind `last` */
+    char token[2048];                  /* of the next page; "": it is the first */
     char last[SKEP_STORE_KEY_MAX + 1]; /* the newest key that was seen, as skep knows it */
 } s3_list;
 
@@ -68,7 +68,6 @@ static int next_page(s3_list *l)
     skep__buf query SKEP__CLEANUP(skep__buf_dispose) = SKEP__BUF_INIT(SKEP__NET_URL_MAX);
     SKEP__CLEANUP(skep__freep) skep__s3_page *page = skep__calloc(1, sizeof(*page));
     skep__s3_answer answer;
-    char before[SKEP_STORE_KEY_MAX + 1];
     if (page == NULL)
         return skep__oom();
     (void)skep__buf_printf(&query, "list-type=2&encoding-type=url&max-keys=%zu", l->room);
@@ -81,12 +80,10 @@ static int next_page(s3_list *l)
     SKEP__TRY(skep__buf_status(&query));
     const skep__s3_ask ask = {.method = "GET", .query = skep__buf_text(&query), .io = &l->how.io};
     SKEP__TRY(skep__s3_do(l->s3, &ask, &answer, &body));
-    (void)skep__text_copy(before, sizeof(before), l->last);
     l->at = 0;
     l->count = 0;
     SKEP__TRY(skep__s3_xml_list(skep__buf_slice(&body), take_object, l, page));
-    if (page->more && strcmp(before, l->last) == 0 &&
-        (page->token[0] == '\0' || strcmp(page->token, l->token) == 0))
+    if (page->more && strcmp(page->token, l->token) == 0)
         return SKEP__FAIL(SKEP_ECORRUPT, "%s: the server repeats a page of its list", l->s3->name);
     l->more = page->more;
     (void)skep__text_copy(l->token, sizeof(l->token), page->token);

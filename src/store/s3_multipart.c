@@ -160,9 +160,14 @@ static void slot_main(void *arg)
 
 /* ---- the writer's side ---- */
 
+/* Whatever became of a part: nobody sees it, so nothing is unknown. */
 static int failed_locked(const s3_put *p) SKEP__REQUIRES(p->mutex)
 {
-    return p->failed.code == SKEP_OK ? SKEP_OK : skep__err_install(&p->failed);
+    if (p->failed.code == SKEP_OK)
+        return SKEP_OK;
+    (void)skep__err_install(&p->failed);
+    skep__err_outcome(SKEP_OUTCOME_NONE);
+    return p->failed.code;
 }
 
 static slot *free_slot_locked(s3_put *p) SKEP__REQUIRES(p->mutex)

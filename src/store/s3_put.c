@@ -185,7 +185,7 @@ static int put_on_condition(const whole *w, skep__s3_answer *answer)
         bool refused = answer->status == 412;
         bool again = answer->again;
         bool unsure = answer->unsure;
-        if (answer->status == 404 && strcmp(answer->error.code, "NoSuchKey") == 0)
+        if (rc == SKEP_ENOTFOUND && w->how->if_etag != NULL)
             return lost(w); /* Amazon: there is none to be replaced */
         skep__err_save(&failed);
         if (refused || unsure) {

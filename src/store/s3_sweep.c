@@ -15,23 +15,39 @@ typedef struct sweep {
     size_t aborted;
 } sweep;
 
-static int abort_old(void *ctx, const char *key, const char *upload_id, int64_t initiated_us)
+static int abort_one(const sweep *s, const char *key, const char *upload_id)
 {
-    sweep *s = ctx;
     skep__buf query SKEP__CLEANUP(skep__buf_dispose) = SKEP__BUF_INIT(SKEP__NET_URL_MAX);
     skep__s3_answer answer;
-    size_t skip = strlen(s->s3->prefix);
-    if (initiated_us > s->before_us || strncmp(key, s->s3->prefix, skip) != 0 ||
-        skep__store_key_check(key + skip, true) < 0)
-        return SKEP_OK;
     (void)skep__buf_add_text(&query, "uploadId=");
     skep__url_encode(&query, skep_slice_str(upload_id), false);
     SKEP__TRY(skep__buf_status(&query));
     const skep__s3_ask ask = {
-        .method = "DELETE", .key = key + skip, .query = skep__buf_text(&query), .io = s->io};
-    int rc = skep__s3_do(s->s3, &ask, &answer, NULL);
-    if (rc < 0 && rc != SKEP_ENOTFOUND)
-        return rc;
+        .method = "DELETE", .key = key, .query = skep__buf_text(&query), .io = s->io};
+    return skep__s3_do(s->s3, &ask, &answer, NULL);
+}
+
+/* Ceph encodes the keys of uploads as it was asked to, but does not say that it has. */
+static int abort_encoded(const sweep *s, const char *key, const char *upload_id)
+{
+    skep__buf plain SKEP__CLEANUP(skep__buf_dispose) = SKEP__BUF_INIT(SKEP_STORE_KEY_MAX);
+    if (strchr(key, '%') == NULL || skep__url_decode(&plain, skep_slice_str(key)) < 0)
+        return SKEP_ENOTFOUND;
+    return abort_one(s, skep__buf_text(&plain), upload_id);
+}
+
+static int abort_old(void *ctx, const char *key, const char *upload_id, int64_t initiated_us)
+{
+    sweep *s = ctx;
+    size_t skip = strlen(s->s3->prefix);
+    if (initiated_us > s->before_us || strncmp(key, s->s3->prefix, skip) != 0 ||
+        skep__store_key_check(key + skip, true) < 0)
+        return SKEP_OK;
+    int rc = abort_one(s, key + skip, upload_id);
+    if (rc == SKEP_ENOTFOUND)
+        rc = abort_encoded(s, key + skip, upload_id);
+    if (rc < 0) /* gone meanwhile */
+        return rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
     s->aborted++;
     SKEP__EVENT(SKEP_INFO, "store.s3_aborted", {"store", skep_text(s->s3->name)},
                 {"key", skep_text(key + skip)});

@@ -8,7 +8,7 @@ static const harness_suite *const suites[] = {
     &front_suite,
     &s3_credentials_suite,
     &s3_sign_suite,
-    &s3_suite,
+    &s3_suite, &s3_get_suite, &s3_parts_suite, &s3_put_suite,
     &s3_xml_suite,
     &sealed_store_suite,
     &sealed_proofs_suite,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <skep/arena.h>
 
@@ -29,9 +30,19 @@ static const char *uri_at(const char *prefix, const char *endpoint, const char *
     return uri;
 }
 
+/* Which no other test has, nor another run of this one. */
+static const char *own_prefix(void)
+{
+    static char prefix[64];
+    if (prefix[0] == '\0')
+        (void)snprintf(prefix, sizeof(prefix), "%d-%llx", (int)getpid(),
+                       (unsigned long long)harness_now_ns());
+    return prefix;
+}
+
 const char *s3_uri(const char *endpoint, const char *params)
 {
-    return uri_at(strrchr(harness_dir(), '/') + 1, endpoint, params); /* nobody else has it */
+    return uri_at(own_prefix(), endpoint, params);
 }
 
 skep__s3 *s3_of(skep_store *store)
@@ -60,7 +71,7 @@ skep_store *s3_store_at(const char *prefix, const char *endpoint, const char *pa
 
 skep_store *s3_store(const char *endpoint, const char *params)
 {
-    return s3_store_at(strrchr(harness_dir(), '/') + 1, endpoint, params);
+    return s3_store_at(own_prefix(), endpoint, params);
 }
 
 void s3_empty(skep_store *store)
