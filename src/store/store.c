@@ -23,8 +23,8 @@ static const struct {
     {"file", skep__disk_open},
     {"tree", skep__tree_open},
     {"s3", skep__s3_open},
-    {"http", not_here},
-    {"https", not_here},
+    {"http", skep__remote_open},
+    {"https", skep__remote_open},
     {"mirror", not_here},
 };
 /* clang-format on */

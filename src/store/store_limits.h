@@ -58,4 +58,12 @@
 #define SKEP__S3_PAGE 1000u                   /* objects of a page of a list */
 #define SKEP__S3_STALE_US (INT64_C(86400) * 1000000) /* age at which an upload is a leftover */
 
+/* The engine remote. */
+#define SKEP__REMOTE_KEY_MAX 512           /* bytes of an API key */
+#define SKEP__REMOTE_WHOLE (16u << 20)     /* bytes that are sent in one piece; above: streamed */
+#define SKEP__REMOTE_ERROR_MAX (64u << 10) /* bytes of a small answer */
+#define SKEP__REMOTE_STEP (4u << 10)       /* of which so many are read at a time */
+#define SKEP__REMOTE_PAGE 1000u            /* objects of a page of a list */
+#define SKEP__REMOTE_PAGE_MAX (16u << 20)  /* bytes of one */
+
 #endif
