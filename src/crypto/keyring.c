@@ -244,7 +244,27 @@ static int keep_identity(skep__keyring *ring, const skep_key *from, const skep_k
         return SKEP_OK;
     SKEP__CLEANUP(skep__data_key_freep) skep__data_key *identity = NULL;
     SKEP__TRY(skep__identity_of(from, ring->lineage, &identity));
-    return add(ring, identity, to, recipient);
+    int rc = has_for(ring, identity->id, to, recipient);
+    return rc != 0 ? rc : add(ring, identity, to, recipient);
+}
+
+/* 1: `to` (or `recipient`) opens the key `id` by a wrap that `from` does not open, and so keeps. */
+static int keeps(const skep__keyring *ring, const uint8_t *id, const skep_key *from,
+                 const skep_key *to, const skep__recipient *recipient)
+{
+    for (size_t i = 0; i < ring->count; i++) {
+        SKEP__CLEANUP(skep__data_key_freep) skep__data_key *key = NULL;
+        const skep__wrap *wrap = &ring->wraps[i];
+        if (memcmp(wrap->id, id, sizeof(wrap->id)) != 0)
+            continue;
+        int rc = is_for(wrap, ring->lineage, to, recipient);
+        SKEP__TRY(rc);
+        int opened = rc == 0 ? 0 : skep__wrap_open(wrap, ring->lineage, from, &key);
+        SKEP__TRY(opened);
+        if (rc > 0 && opened == 0)
+            return 1;
+    }
+    return 0;
 }
 
 int skep__keyring_rotate(skep__keyring *ring, const skep_key *from, const skep_key *to,
@@ -260,10 +280,14 @@ int skep__keyring_rotate(skep__keyring *ring, const skep_key *from, const skep_k
         int rc = skep__wrap_open(&ring->wraps[i], ring->lineage, from, &key);
         SKEP__TRY(rc);
         opened += (size_t)rc;
-        if (rc > 0)
-            SKEP__TRY(add(next, key, to, recipient));
-        else
+        if (rc == 0) {
             next->wraps[next->count++] = ring->wraps[i];
+            continue;
+        }
+        rc = keeps(ring, key->id, from, to, recipient);
+        SKEP__TRY(rc);
+        if (rc == 0)
+            SKEP__TRY(add(next, key, to, recipient));
     }
     if (opened == 0) {
         int rc = has_for(ring, NULL, to, recipient);
