@@ -68,6 +68,13 @@ void skep__store_allow_own(skep_store *store)
     atomic_store(&front->own, true);
 }
 
+void skep__front_hand_copies(skep_store *store)
+{
+    skep__front *front = store->front;
+    ASSERT(front != NULL);
+    atomic_store(&front->hands_copies, true);
+}
+
 int skep__front_opts(void *out, size_t size, const void *given, const char *what)
 {
     uint32_t said = 0;

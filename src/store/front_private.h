@@ -14,8 +14,9 @@
 typedef struct skep__front {
     bool readonly;
     int64_t retry_ms;
-    atomic_bool own;       /* keys under `.skep/` pass */
-    _Atomic uint32_t caps; /* as tried; SKEP__CAPS_KNOWN with it */
+    atomic_bool hands_copies; /* to an engine that cannot copy inside, too */
+    atomic_bool own;          /* keys under `.skep/` pass */
+    _Atomic uint32_t caps;    /* as tried; SKEP__CAPS_KNOWN with it */
 } skep__front;
 
 #define SKEP__CAPS_KNOWN (1u << 31)
@@ -31,6 +32,8 @@ extern const skep__settings_table skep__store_settings;
 
 /* Adopt a store with options that skep__settings_take() has completed. */
 int skep__front_adopt(skep_store *store, const skep_store_opts *opts) SKEP_CHECK;
+/* From now on copies are the engine's: for filters, which pass them on. */
+void skep__front_hand_copies(skep_store *store);
 const skep__front *skep__front_of(const skep_store *store);
 
 /* Copy a caller's options to `out` (`size` bytes, its default already in it): a shorter one comes

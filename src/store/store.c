@@ -207,7 +207,7 @@ static int copy_inside(skep_store *store, const char *from, const char *to,
     skep_object object = SKEP_OBJECT_INIT;
     SKEP__TRY(skep__front_io(&opts->io, &io, NULL));
     SKEP__TRY(skep__front_caps(store, &io, &caps));
-    if ((caps & SKEP_STORE_CAN_COPY) == 0)
+    if ((caps & SKEP_STORE_CAN_COPY) == 0 && !atomic_load(&skep__front_of(store)->hands_copies))
         return SKEP_EUNSUPPORTED;
     if (opts->create != 0 || opts->if_etag != NULL) {
         skep_object source = SKEP_OBJECT_INIT;

@@ -5,6 +5,7 @@
 /* clang-format off */
 static const harness_suite *const suites[] = {
     &disk_suite,
+    &filters_suite,
     &front_suite,
     &s3_credentials_suite,
     &s3_sign_suite,
