@@ -7,6 +7,8 @@ static const harness_suite *const suites[] = {
     &disk_suite,
     &filters_suite,
     &front_suite,
+    &remote_suite,
+    &remote_failure_suite,
     &s3_credentials_suite,
     &s3_sign_suite,
     &s3_suite, &s3_get_suite, &s3_parts_suite, &s3_put_suite,

@@ -14,7 +14,7 @@
 
 enum { BODY_MAX = 256 << 20, PAGE = 5 }; /* small pages, so that lists have several */
 
-static void fail(front_answer *answer, int status)
+static void say_failure(front_answer *answer, int status)
 {
     const skep_err *err = skep_last_error();
     skep__buf out = SKEP__BUF_INIT(4096);
@@ -83,7 +83,7 @@ static void put(skep_store *store, const char *key, const front_request *r, fron
     opts.if_etag = etag_of(r, "If-Match");
     int rc = skep_store_put(store, key, r->body, &opts, &made);
     if (rc < 0)
-        fail(answer, status_of(rc));
+        say_failure(answer, status_of(rc));
     else
         say_object(answer, &made);
 }
@@ -119,10 +119,10 @@ static void get(skep_store *store, const char *key, const front_request *r, fron
             end = strtoull(rest + 1, NULL, 10) + 1;
     }
     if (rc < 0) {
-        fail(answer, status_of(rc));
+        say_failure(answer, status_of(rc));
     } else if (range != NULL && from >= all.len) {
         (void)skep_fail(SKEP_EINVALID, "test", "behind the end");
-        fail(answer, 416);
+        say_failure(answer, 416);
     } else {
         say_headers(answer, &o);
         front_status(answer, range != NULL ? 206 : 200);
@@ -219,7 +219,7 @@ static void copy(skep_store *store, const front_request *r, front_answer *answer
     opts.if_etag = texts[2][0] != '\0' ? texts[2] : NULL;
     int rc = skep_store_copy(store, texts[0], texts[1], &opts, &made);
     if (rc < 0)
-        fail(answer, status_of(rc));
+        say_failure(answer, status_of(rc));
     else
         say_object(answer, &made);
 }
@@ -228,8 +228,9 @@ static void handle(void *ctx, const front_request *r, front_answer *answer)
 {
     skep_store *store = ctx;
     static const char objects[] = "/v1/objects/";
-    static const char caps[] = "{\"create\":true,\"swap\":true,\"copy\":true,\"keeps_hash\":true,"
-                               "\"hash_first\":false,\"lists_bytes\":true,\"bytes_max\":1,\"x\":[]}";
+    static const char caps[] =
+        "{\"create\":true,\"swap\":true,\"copy\":true,\"keeps_hash\":true,"
+        "\"hash_first\":false,\"lists_bytes\":true,\"bytes_max\":1,\"x\":[]}";
     if (strcmp(r->target, "/v1/caps") == 0) {
         front_body(answer, caps, sizeof(caps) - 1);
     } else if (strcmp(r->target, "/v1/delete") == 0) {
