@@ -116,10 +116,10 @@ int skep__carry_object(const skep__carry *carry, skep_object *read, skep_object 
     }
     if (reading != NULL)
         *reading = h.reading;
+    if (read != NULL && h.info.size != 0)
+        *read = h.info;
     if (rc < 0)
         return rc;
-    if (read != NULL)
-        *read = h.info;
     if (written != NULL)
         *written = made;
     return SKEP_OK;
@@ -156,6 +156,21 @@ int skep__carry_hash(skep_store *store, const char *key, const skep_io *io, skep
         read.flags |= SKEP_OBJECT_HASHED;
     }
     *info = read;
+    return SKEP_OK;
+}
+
+int skep__carry_verify(skep_store *store, const char *key, const skep_io *io)
+{
+    SKEP__CLEANUP(get_closep) skep_get *get = NULL;
+    SKEP__CLEANUP(skep__freep) char *block = skep__alloc(SKEP__CARRY_BLOCK);
+    skep_object info;
+    size_t len = 0;
+    if (block == NULL)
+        return skep__oom();
+    SKEP__TRY(open_get(store, key, io, &get, &info));
+    do {
+        SKEP__TRY(read_up_to(get, block, SKEP__CARRY_BLOCK, &len));
+    } while (len > 0);
     return SKEP_OK;
 }
 

@@ -19,14 +19,17 @@ typedef struct skep__carry {
     void *ctx;
 } skep__carry;
 
-/* `read` is what was copied, `written` what it became; both may be NULL. Which side failed is in
- * `*reading` (may be NULL). */
+/* `read` is what was copied, also where putting it failed, `written` what it became; both may be
+ * NULL. Which side failed is in `*reading` (may be NULL). */
 int skep__carry_object(const skep__carry *carry, skep_object *read, skep_object *written,
                        bool *reading) SKEP_CHECK;
 
 /* The hash of an object as `info` or, where the store keeps none, all of its bytes tell it. */
 int skep__carry_hash(skep_store *store, const char *key, const skep_io *io, skep_object *info)
     SKEP_CHECK;
+
+/* Read all of it: is it what it should be? */
+int skep__carry_verify(skep_store *store, const char *key, const skep_io *io) SKEP_CHECK;
 
 /* Are they the same, byte by byte? 1, 0. */
 int skep__carry_equal(const skep__carry *carry) SKEP_CHECK;

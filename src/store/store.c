@@ -25,7 +25,7 @@ static const struct {
     {"s3", skep__s3_open},
     {"http", skep__remote_open},
     {"https", skep__remote_open},
-    {"mirror", not_here},
+    {"mirror", skep__mirror_open},
 };
 /* clang-format on */
 

@@ -66,4 +66,10 @@
 #define SKEP__REMOTE_PAGE 1000u            /* objects of a page of a list */
 #define SKEP__REMOTE_PAGE_MAX (16u << 20)  /* bytes of one */
 
+/* A mirror: a replica that changes under our hands is looked at so often in a row; between failures
+ * its thread waits a time that doubles, up to the highest. */
+#define SKEP__MIRROR_TRIES 8
+#define SKEP__MIRROR_BACKOFF_MS 100
+#define SKEP__MIRROR_BACKOFF_MAX_MS 20000
+
 #endif

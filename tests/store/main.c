@@ -18,6 +18,8 @@ static const harness_suite *const suites[] = {
     &ring_suite,
     &sync_suite,
     &tree_suite,
+    &mirror_queue_suite,
+    &mirror_suite,
     NULL,
 };
 /* clang-format on */

@@ -19,6 +19,8 @@ extern const harness_suite sealed_store_suite;
 extern const harness_suite sealed_proofs_suite;
 extern const harness_suite ring_suite;
 extern const harness_suite s3_xml_suite;
+extern const harness_suite mirror_queue_suite;
+extern const harness_suite mirror_suite;
 extern const harness_suite sync_suite;
 extern const harness_suite tree_suite;
 
