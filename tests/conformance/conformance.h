@@ -91,6 +91,7 @@ const subject *subjects(size_t *count);
     X(LIGHT, odd_keys_come_back)                                                                   \
     X(LIGHT, each_printable_character_is_a_key)                                                    \
     X(LIGHT, the_longest_keys_work)                                                                \
+    X(HEAVY, a_key_may_be_as_deep_as_it_is_long)                                                   \
     X(LIGHT, a_key_may_lie_below_another)                                                          \
     X(LIGHT, bad_keys_are_refused_by_each_call)                                                    \
     X(LIGHT, own_keys_are_refused_and_not_listed)                                                  \

@@ -27,6 +27,29 @@ static skep_store *open_memory(const subject *s, const char *dir, const char *id
     return store;
 }
 
+static skep_store *open_dir(const char *scheme, const char *dir)
+{
+    char uri[SKEP_STORE_URI_MAX];
+    skep_store *store = NULL;
+    (void)snprintf(uri, sizeof(uri), "%s:%s", scheme, dir);
+    assert_ok(skep_store_open(uri, NULL, &store));
+    return store;
+}
+
+static skep_store *open_disk(const subject *s, const char *dir, const char *id)
+{
+    (void)s;
+    (void)id;
+    return open_dir("file", dir);
+}
+
+static skep_store *open_tree(const subject *s, const char *dir, const char *id)
+{
+    (void)s;
+    (void)id;
+    return open_dir("tree", dir);
+}
+
 /* A prefix of its own in a bucket of the tests, always of the same length: keys have the rest. */
 #define S3_PREFIX_BYTES 80 /* with the slash behind it */
 static skep_store *open_s3(const subject *s, const char *dir, const char *id)
@@ -103,6 +126,16 @@ static const subject stores[] = {
      .caps = SKEP_STORE_LISTS_BYTES,
      .key_max = SKEP_STORE_KEY_MAX,
      .open = open_memory},
+    {.name = "disk",
+     .caps = ALL_CAPS & ~SKEP_STORE_CAN_COPY,
+     .traits = TRAIT_KEEPS,
+     .key_max = SKEP_STORE_KEY_MAX,
+     .open = open_disk},
+    {.name = "tree",
+     .caps = SKEP_STORE_CAN_CREATE | SKEP_STORE_LISTS_BYTES,
+     .traits = TRAIT_KEEPS | TRAIT_TREE,
+     .key_max = SKEP_STORE_KEY_MAX,
+     .open = open_tree},
 };
 
 /* Only where S3_ENDPOINT names one. */
@@ -142,6 +175,8 @@ const subject *subjects(size_t *count)
                 s->open = open_filter;
                 s->caps = (s->caps & ~filters[f].takes) | filters[f].gives;
                 s->traits |= filters[f].adds;
+                if (s->traits & TRAIT_KEEPS) /* it syncs: once in full without the filters */
+                    s->traits |= TRAIT_SLOW;
             }
         }
     }
