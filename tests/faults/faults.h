@@ -17,6 +17,7 @@ extern const harness_suite rekey_suite;
 extern const harness_suite gather_suite;
 extern const harness_suite secret_suite;
 extern const harness_suite sqlcipher_suite;
+extern const harness_suite sealed_faults_suite;
 
 /* A process that opens argv[1], writes the calls argv[2] … argv[2] + argv[3] - 1, each acknowledged
  * by its number (int64_t) once it is answered, and then either holds the file open until it is
@@ -24,5 +25,6 @@ extern const harness_suite sqlcipher_suite;
 int role_peer(int argc, char **argv);
 int role_rekey(int argc, char **argv);
 int role_secret(int argc, char **argv);
+int role_sealed(int argc, char **argv);
 
 #endif

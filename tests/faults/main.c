@@ -7,15 +7,15 @@
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&sweep_suite,     &poison_suite,
-                                                  &power_suite,     &full_suite,
-                                                  &stock_suite,     &damaged_suite,
-                                                  &hostile_suite,   &readonly_suite,
-                                                  &neighbour_suite, &rekey_suite,
-                                                  &gather_suite,    &secret_suite,
-                                                  &sqlcipher_suite, NULL};
-    static const harness_role roles[] = {
-        {"peer", role_peer}, {"rekey", role_rekey}, {"secret", role_secret}, {NULL, NULL}};
+    static const harness_suite *const suites[] = {
+        &sweep_suite,   &poison_suite,  &power_suite,     &full_suite,          &stock_suite,
+        &damaged_suite, &hostile_suite, &readonly_suite,  &neighbour_suite,     &rekey_suite,
+        &gather_suite,  &secret_suite,  &sqlcipher_suite, &sealed_faults_suite, NULL};
+    static const harness_role roles[] = {{"peer", role_peer},
+                                         {"rekey", role_rekey},
+                                         {"secret", role_secret},
+                                         {"sealed", role_sealed},
+                                         {NULL, NULL}};
     /* A program that we talk to may end before it has heard all. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     if (sigaction(SIGPIPE, &ignore, NULL) != 0)
