@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "suites.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <skep/seal.h>
 
 #include "base/codec.h"
-#include "crypto/keyring.h"
+#include "crypto/keyring_private.h"
 #include "harness/alloc.h"
 
 static skep_key *raw_of(uint8_t byte)
@@ -242,6 +243,50 @@ TEST(rotation_moves_what_a_secret_opened_to_another_one)
     skep_key_free(stranger);
     skep__data_key_free(a);
     skep__data_key_free(b);
+}
+
+/* Does this key open a wrap, used as it stands? */
+static bool opens_with(const skep__keyring *ring, const uint8_t key[SKEP__SECRET_BYTES])
+{
+    enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES };
+    uint8_t bytes[SKEP__WRAP_BYTES];
+    uint8_t bound[SKEP__WRAP_CLEAR + SKEP__LINEAGE_BYTES];
+    uint8_t out[SKEP__SECRET_BYTES];
+    const uint8_t *sealed = ring->wraps[0].wrapped;
+    skep__wrap_encode(&ring->wraps[0], bytes);
+    memcpy(bound, bytes, SKEP__WRAP_CLEAR);
+    memcpy(bound + SKEP__WRAP_CLEAR, ring->lineage, SKEP__LINEAGE_BYTES);
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed + NONCE,
+                                                      SKEP__SECRET_BYTES + SKEP__TAG_BYTES, bound,
+                                                      sizeof(bound), sealed, key) == 0;
+}
+
+/* So a secret may serve both: what a cipher of databases works with opens no wrap. */
+TEST(one_secret_gives_a_database_and_a_ring_different_keys)
+{
+    static const int ciphers[] = {SKEP_CIPHER_AEGIS, SKEP_CIPHER_CHACHA20, SKEP_CIPHER_SQLCIPHER};
+    uint8_t raw[SKEP_KEY_BYTES];
+    uint8_t wrapping[SKEP__SECRET_BYTES];
+    skep__cipher_key of_database;
+    skep_key *const secrets[] = {raw_of(1), phrase_of("correct horse")};
+    memset(raw, 1, sizeof(raw));
+    for (size_t i = 0; i < 2; i++) {
+        skep__keyring ring;
+        skep__data_key *key = NULL;
+        assert_ok(skep__keyring_init(&ring, NULL));
+        assert_ok(skep__data_key_new(ring.lineage, &key));
+        assert_ok(skep__keyring_wrap(&ring, key, secrets[i]));
+        for (size_t c = 0; c < sizeof(ciphers) / sizeof(ciphers[0]); c++) {
+            assert_ok(skep__key_stretch(secrets[i], ciphers[c], ring.wraps[0].salt, &of_database));
+            ck_assert(!opens_with(&ring, of_database.bytes));
+            if (i == 0)
+                ck_assert_mem_eq(of_database.bytes, raw, sizeof(raw));
+        }
+        skep__derive(raw, "skep wrap", skep_slice_of("", 0), wrapping, sizeof(wrapping));
+        ck_assert(opens_with(&ring, wrapping) == (i == 0)); /* which is what does open it */
+        skep__data_key_free(key);
+        skep_key_free(secrets[i]);
+    }
 }
 
 /* To and fro, to itself, and to whom had one before: what a key opens is there once. */
@@ -528,6 +573,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_forged_wrap_asks_for_no_more_than_it_may),
     HARNESS_TEST(a_wrap_that_was_moved_or_altered_opens_nothing),
     HARNESS_TEST(rotation_moves_what_a_secret_opened_to_another_one),
+    HARNESS_TEST(one_secret_gives_a_database_and_a_ring_different_keys),
     HARNESS_TEST(rotating_again_and_again_does_not_fill_a_ring),
     HARNESS_TEST(a_data_key_is_shared_once_with_whom_it_is_for),
     HARNESS_TEST(a_ring_that_is_full_says_so_and_stays),
