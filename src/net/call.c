@@ -106,12 +106,12 @@ int skep__net_await(skep__net_call *call, skep__net_answer *answer)
     ASSERT(call->left == 0 || call->left == SKEP__NET_CHUNKED || call->head_done ||
            call->failed < 0);
     call->body_ended = true;
-    if (!call->head_done) {
-        SKEP__TRY(go_on(call));
-        SKEP__TRY(skep__net_drive(call, SKEP__NET_HEAD));
-    }
+    int rc = call->head_done ? SKEP_OK : go_on(call);
+    if (rc >= 0 && !call->head_done)
+        rc = skep__net_drive(call, SKEP__NET_HEAD);
+    /* Where the body was cut right behind it, that is for whoever reads the body. */
     if (!call->head_done)
-        return skep__net_ended(call, SKEP_ENET, "the answer has no head");
+        return rc < 0 ? rc : skep__net_ended(call, SKEP_ENET, "the answer has no head");
     fill_in(call, answer);
     return SKEP_OK;
 }

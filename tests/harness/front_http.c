@@ -101,6 +101,8 @@ bool wire_head(wire *w, bytes *head)
 {
     bytes line = {0};
     bool whole = false;
+    if (!fill(w) || w->data[w->at] < 'A' || w->data[w->at] > 'Z') /* TLS, for one */
+        return false;
     while (!whole && take_line(w, &line)) {
         whole = strcmp(line.data, "\r\n") == 0;
         if (!whole)

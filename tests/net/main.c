@@ -3,7 +3,7 @@
 
 int main(int argc, char **argv)
 {
-    static const harness_suite *const suites[] = {&url_suite,     &retry_suite, &call_suite,
-                                                  &failure_suite, &pool_suite,  NULL};
+    static const harness_suite *const suites[] = {
+        &url_suite, &retry_suite, &call_suite, &failure_suite, &pool_suite, &tls_suite, NULL};
     return harness_main(argc, argv, suites, NULL);
 }

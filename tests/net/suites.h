@@ -8,6 +8,7 @@ extern const harness_suite call_suite;
 extern const harness_suite failure_suite;
 extern const harness_suite pool_suite;
 extern const harness_suite retry_suite;
+extern const harness_suite tls_suite;
 extern const harness_suite url_suite;
 
 #endif
