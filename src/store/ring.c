@@ -6,11 +6,6 @@
 #include "base/mem.h"
 #include "base/point.h"
 
-/* More tries than there will be others who change a ring at the same time: each time that one of
- * them loses another one has won. */
-#define TRIES_MAX 256
-#define RING_BYTES_MAX ((size_t)64 * 1024)
-
 skep__ring *skep__ring_new(void)
 {
     return skep__calloc(1, sizeof(skep__ring));
@@ -69,7 +64,7 @@ static int read_ring(skep_store *store, const skep_io *io, skep__buf *bytes, ske
 
 int skep__ring_read(skep_store *store, const skep_io *io, skep__ring *out)
 {
-    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(RING_BYTES_MAX);
+    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(SKEP__RING_BYTES_MAX);
     return read_ring(store, io, &bytes, out);
 }
 
@@ -78,7 +73,7 @@ int skep__ring_read(skep_store *store, const skep_io *io, skep__ring *out)
 /* Is what lies there what was put? 1 or 0. */
 static int is_there(skep_store *store, const skep_io *io, skep_slice want, skep__ring *ring)
 {
-    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(RING_BYTES_MAX);
+    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(SKEP__RING_BYTES_MAX);
     skep_object info = SKEP_OBJECT_INIT;
     int rc = get_bytes(store, io, &bytes, &info);
     if (rc == SKEP_ENOTFOUND)
@@ -110,7 +105,7 @@ static int write_ring(skep_store *store, const skep_io *io, skep__ring *ring)
     uint32_t caps = 0;
     skep_put_opts opts = SKEP_PUT_OPTS_INIT;
     skep_object info = SKEP_OBJECT_INIT;
-    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(RING_BYTES_MAX);
+    SKEP__CLEANUP(skep__buf_dispose) skep__buf bytes = SKEP__BUF_INIT(SKEP__RING_BYTES_MAX);
     skep_io_opts call = skep__io_opts(io);
     SKEP__TRY(skep_store_caps(store, &call, &caps));
     SKEP__TRY(skep__keyring_encode(&ring->keys, &bytes));
@@ -155,7 +150,7 @@ int skep__ring_change(skep_store *store, const skep_io *io, skep__ring_fn *fn, v
     SKEP__CLEANUP(skep__ring_freep) skep__ring *ring = skep__ring_new();
     if (ring == NULL)
         return skep__oom();
-    for (int i = 0; i < TRIES_MAX; i++) {
+    for (int i = 0; i < SKEP__RING_TRIES_MAX; i++) {
         int rc = try_once(store, io, fn, ctx, ring);
         if (rc >= 0 && out != NULL)
             *out = *ring;
@@ -164,5 +159,5 @@ int skep__ring_change(skep_store *store, const skep_io *io, skep__ring_fn *fn, v
     }
     return SKEP__FAIL(SKEP_ECONFLICT,
                       "others changed the key ring of %.200s all the time, %d times",
-                      skep_store_name(store), TRIES_MAX);
+                      skep_store_name(store), SKEP__RING_TRIES_MAX);
 }

@@ -15,9 +15,6 @@
 #include "base/mem.h"
 #include "store/sealed_private.h"
 
-/* An object that is replaced between two requests is read anew, so often. */
-#define ROUNDS_MAX 8
-
 typedef struct sealed_get {
     skep_get base;
     sealed_store *store;
@@ -306,7 +303,7 @@ static int open_in_rounds(skep_store *store, const char *key, const skep_get_how
         SKEP__TRY(get_new(store, key, how->if_etag, &how->io, &g));
         int rc = fn(g, how, info);
         bool again = rc == SKEP_ECONFLICT && g->etag[0] != '\0' && how->if_etag == NULL;
-        if (rc < 0 && (!again || round == ROUNDS_MAX))
+        if (rc < 0 && (!again || round == SKEP__SEALED_ROUNDS_MAX))
             return named(g, rc);
         if (rc >= 0) {
             *out = SKEP__TAKE(g);

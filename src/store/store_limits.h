@@ -9,9 +9,10 @@
 #define SKEP__WALK_LEAST 64           /* of one folder, however deep it lies */
 
 /* Stores on disk. */
-#define SKEP__DISK_SLOTS 4096              /* processes, or handles, that write at a time */
-#define SKEP__DISK_LOOK (32 * 1024 * 1024) /* bytes of a put between two looks at the free space   \
-                                            */
+#define SKEP__DISK_SLOTS 4096 /* processes, or handles, that write at a time */
+#define SKEP__DISK_LOOK                                                                            \
+    (32 * 1024 * 1024) /* bytes of a put between two looks at the free space                       \
+                        */
 
 /* Signatures (s3_sign.c). */
 #define SKEP__SIGN_HEADERS_MAX 48      /* of a request */
@@ -71,5 +72,12 @@
 #define SKEP__MIRROR_TRIES 8
 #define SKEP__MIRROR_BACKOFF_MS 100
 #define SKEP__MIRROR_BACKOFF_MAX_MS 20000
+
+/* Sealed stores. An object that is replaced between two requests of one get is read anew so often,
+ * and a ring that others change meanwhile is changed anew: more often than there will be others, as
+ * each time that one of them loses another one has won. Then SKEP_ECONFLICT. */
+#define SKEP__SEALED_ROUNDS_MAX 8
+#define SKEP__RING_TRIES_MAX 256
+#define SKEP__RING_BYTES_MAX ((size_t)64 * 1024) /* of a key ring, which has 43 KB at most */
 
 #endif

@@ -480,6 +480,36 @@ TEST(the_same_rotation_by_many_is_done_once)
     race_end(&r);
 }
 
+static void touch(void *ctx)
+{
+    size_t len = 0;
+    uint8_t *bytes = sealing_bytes(ctx, RING, &len);
+    sealing_put(ctx, RING, bytes, len); /* another ETag */
+    free(bytes);
+}
+
+TEST(a_ring_that_changes_all_the_time_is_given_up)
+{
+    skep_key *key = sealing_key(1);
+    skep_key *other = sealing_key(2);
+    skep_store *memory = memory_of(MEMORY_CAPS);
+    skep_store *lent = faulty_store_lend(memory);
+    const faulty_step step = {
+        .call = FAULTY_PUT_BEGIN, .what = FAULTY_PASS, .run = touch, .ctx = memory};
+    skep_rewrap_opts opts = rewrap_of(NULL, key, NULL);
+    assert_ok(skep_keyring_wrap(lent, &opts));
+    opts = rewrap_of(key, other, NULL);
+    faulty_add(lent, &step);
+    assert_fails(skep_keyring_rotate(lent, &opts), SKEP_ECONFLICT);
+    ck_assert_ptr_nonnull(strstr(skep_last_error()->text, "256 times"));
+    faulty_clear(lent);
+    ck_assert_int_eq(skep_keyring_rotate(lent, &opts), 1);
+    assert_ok(skep_store_close(lent));
+    assert_ok(skep_store_close(memory));
+    skep_key_free(key);
+    skep_key_free(other);
+}
+
 /* ---- answers that are lost, and failures at each step ---- */
 
 TEST(a_ring_that_was_put_though_the_answer_was_lost_is_taken_as_it_is)
@@ -610,6 +640,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(no_change_of_a_ring_is_lost_where_many_change_it),
     HARNESS_TEST(of_many_rotations_one_wins_and_no_data_key_is_lost),
     HARNESS_TEST(the_same_rotation_by_many_is_done_once),
+    HARNESS_TEST(a_ring_that_changes_all_the_time_is_given_up),
     HARNESS_TEST(a_ring_that_was_put_though_the_answer_was_lost_is_taken_as_it_is),
     HARNESS_TEST(over_a_store_that_fails_by_chance_nothing_that_was_reported_is_lost),
     HARNESS_TEST(no_memory_for_a_sealed_store_is_told_at_each_step),
