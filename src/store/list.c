@@ -12,7 +12,8 @@
 typedef struct front_list {
     skep_list_how how;
     skep__progress progress;
-    bool own; /* what lies under `.skep/` is listed */
+    bool own;  /* what lies under `.skep/` is listed */
+    bool over; /* the engine has said so: it is not asked again */
     uint64_t limit;
     uint64_t done;
     skep_store *store;
@@ -103,11 +104,12 @@ int skep_list_next(skep_list *list, skep_object *out)
     front_list *f = list->front;
     skep_object object;
     do {
-        if (f->limit != 0 && f->done == f->limit)
+        if (f->over || (f->limit != 0 && f->done == f->limit))
             return 0;
         SKEP__TRY(skep__io_check(&f->how.io));
         object = (skep_object)SKEP_OBJECT_INIT;
         int rc = list->engine->list_next(list, &object);
+        f->over = rc == 0;
         if (rc <= 0)
             return rc;
         SKEP__TRY(check_order(f, object.key));

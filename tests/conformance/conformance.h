@@ -64,6 +64,10 @@ static inline bool world_is(const world *w, uint32_t trait)
 /* All subjects, made at the first call; some only where a server is known. */
 const subject *subjects(size_t *count);
 
+/* The other process of remote stores: it is given a directory, and answers with its URL. */
+#define REMOTE_URL_BYTES 64
+int remote_serve(int argc, char **argv); /* a role */
+
 /* ---- behaviours: LIGHT ones run on all subjects, HEAVY ones in quick runs only on those that are
  * no filter over something slow ---- */
 

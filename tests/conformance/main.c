@@ -159,6 +159,7 @@ int main(int argc, char **argv)
     static const harness_test last[] = {HARNESS_TEST(s3_is_tried_too),
                                         HARNESS_TEST(each_store_does_what_it_promises)};
     static const harness_suite table = HARNESS_SUITE("table", last);
+    static const harness_role roles[] = {{"serve", remote_serve}, {NULL, NULL}};
     size_t count = 0;
     const subject *all = subjects(&count);
     states = mmap(NULL, sizeof(*states) * SUBJECTS_MAX, PROT_READ | PROT_WRITE,
@@ -171,5 +172,5 @@ int main(int argc, char **argv)
     for (size_t s = 0; s < count; s++)
         make_suite(s, &all[s]);
     suite_list[count] = &table;
-    return harness_main(argc, argv, suite_list, NULL);
+    return harness_main(argc, argv, suite_list, roles);
 }

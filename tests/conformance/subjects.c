@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/filter.h>
 #include <skep/key.h>
 #include <skep/seal.h>
+
+#include "harness/crash.h"
 
 #include "store/faulty.h"
 #include "store/memory.h"
@@ -63,6 +66,31 @@ static skep_store *open_s3(const subject *s, const char *dir, const char *id)
     return s3_store_at(prefix, NULL, "&part_bytes=5MiB");
 }
 
+/* A process that serves the directory, which ends with this one. */
+#define SERVERS_MAX 512 /* a model that shrinks opens many */
+static skep_store *open_remote(const subject *s, const char *dir, const char *id)
+{
+    static struct {
+        const char *dir;
+        char url[REMOTE_URL_BYTES];
+        crash_child child;
+    } servers[SERVERS_MAX];
+    skep_store *store = NULL;
+    (void)s;
+    (void)id;
+    size_t i = 0;
+    while (i < SERVERS_MAX && servers[i].dir != NULL && strcmp(servers[i].dir, dir) != 0)
+        i++;
+    ck_assert_uint_lt(i, SERVERS_MAX);
+    if (servers[i].dir == NULL) {
+        servers[i].child = crash_start("serve", (const char *const[]){dir, NULL});
+        ck_assert(crash_next_ack(&servers[i].child, servers[i].url, REMOTE_URL_BYTES));
+        servers[i].dir = dir; /* a path of the harness: it lives until the test ends */
+    }
+    assert_ok(skep_store_open(servers[i].url, NULL, &store));
+    return store;
+}
+
 /* ---- filters ---- */
 
 static skep_store *open_filter(const subject *s, const char *dir, const char *id)
@@ -108,6 +136,31 @@ static skep_store *filter_padded(skep_store *next)
     return sealed(next, 1);
 }
 
+static skep_store *filter_limited(skep_store *next)
+{
+    skep_limit_opts opts = SKEP_LIMIT_OPTS_INIT;
+    skep_store *store = NULL;
+    opts.in_flight = 8;
+    opts.bytes_per_second = UINT64_C(1) << 40;
+    opts.calls_per_second = 1000000;
+    assert_ok(skep_store_limited(next, &opts, &store));
+    return store;
+}
+
+static skep_store *filter_counted(skep_store *next)
+{
+    skep_store *store = NULL;
+    assert_ok(skep_store_counted(next, &store));
+    return store;
+}
+
+static skep_store *filter_logged(skep_store *next)
+{
+    skep_store *store = NULL;
+    assert_ok(skep_store_logged(next, &store));
+    return store;
+}
+
 /* ---- the table ---- */
 
 typedef struct filter {
@@ -136,6 +189,11 @@ static const subject stores[] = {
      .traits = TRAIT_KEEPS | TRAIT_TREE,
      .key_max = SKEP_STORE_KEY_MAX,
      .open = open_tree},
+    {.name = "remote",
+     .caps = ALL_CAPS,
+     .traits = TRAIT_SLOW | TRAIT_KEEPS,
+     .key_max = SKEP_STORE_KEY_MAX,
+     .open = open_remote},
 };
 
 /* Only where S3_ENDPOINT names one. */
@@ -151,6 +209,9 @@ static const subject s3 = {.name = "s3",
 static const filter filters[] = {
     {.name = "sealed", .open = filter_sealed, .takes = SEAL_TAKES, .gives = SKEP_STORE_KEEPS_HASH},
     {.name = "padded", .open = filter_padded, .takes = SEAL_TAKES, .gives = SKEP_STORE_KEEPS_HASH},
+    {.name = "limited", .open = filter_limited},
+    {.name = "counted", .open = filter_counted},
+    {.name = "logged", .open = filter_logged},
     {.name = "faulty", .open = filter_faulty, .adds = TRAIT_FAULTY},
 };
 
