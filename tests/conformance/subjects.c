@@ -91,6 +91,43 @@ static skep_store *open_remote(const subject *s, const char *dir, const char *id
     return store;
 }
 
+/* A mirror of two directories beside `dir`. */
+static skep_store *open_mirror(const char *dir, bool queued)
+{
+    char paths[3][1100];
+    skep_store *members[2];
+    skep_store *store = NULL;
+    skep_mirror_opts opts = SKEP_MIRROR_OPTS_INIT;
+    for (size_t i = 0; i < LENGTH(paths); i++)
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s.%zu", dir, i);
+    for (size_t i = 0; i < LENGTH(members); i++)
+        members[i] = open_dir("file", paths[i]);
+    opts.mode = queued ? SKEP_MIRROR_ASYNC : SKEP_MIRROR_SYNC;
+    opts.queue = queued ? paths[2] : NULL;
+    assert_ok(skep_store_mirror(members, LENGTH(members), &opts, &store));
+    return store;
+}
+
+static skep_store *open_sync(const subject *s, const char *dir, const char *id)
+{
+    (void)s;
+    (void)id;
+    return open_mirror(dir, false);
+}
+
+static skep_store *open_async(const subject *s, const char *dir, const char *id)
+{
+    (void)s;
+    (void)id;
+    return open_mirror(dir, true);
+}
+
+static void flush_mirror(skep_store *store)
+{
+    if (skep_mirror_flush(store, NULL) < 0) /* or it is a filter over one */
+        ck_assert_int_eq(skep_last_error()->code, SKEP_EUNSUPPORTED);
+}
+
 /* ---- filters ---- */
 
 static skep_store *open_filter(const subject *s, const char *dir, const char *id)
@@ -194,6 +231,17 @@ static const subject stores[] = {
      .traits = TRAIT_SLOW | TRAIT_KEEPS,
      .key_max = SKEP_STORE_KEY_MAX,
      .open = open_remote},
+    {.name = "mirror, sync",
+     .caps = ALL_CAPS & ~SKEP_STORE_CAN_COPY,
+     .traits = TRAIT_KEEPS | TRAIT_SLOW,
+     .key_max = SKEP_STORE_KEY_MAX,
+     .open = open_sync},
+    {.name = "mirror, async",
+     .caps = ALL_CAPS & ~SKEP_STORE_CAN_COPY,
+     .traits = TRAIT_KEEPS | TRAIT_SLOW,
+     .key_max = SKEP_STORE_KEY_MAX,
+     .open = open_async,
+     .flush = flush_mirror},
 };
 
 /* Only where S3_ENDPOINT names one. */
