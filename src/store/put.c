@@ -11,6 +11,7 @@ typedef struct front_put {
     skep_store *store;
     skep_put_how how;
     skep__progress progress;
+    bool hashed; /* the hash of what passes is wanted */
     skep__hasher hasher;
     uint64_t done;
     skep_err failed; /* code SKEP_OK: nothing has */
@@ -25,6 +26,11 @@ static int check_size(uint64_t bytes)
         return SKEP__FAIL(SKEP_ELIMIT, "an object of %llu bytes; %llu are allowed",
                           (unsigned long long)bytes, (unsigned long long)SKEP_STORE_BYTES_MAX);
     return SKEP_OK;
+}
+
+static bool has_own_hash(const skep_store *store)
+{
+    return (store->engine->flags & SKEP_ENGINE_OWN_HASH) != 0;
 }
 
 /* All that is asked of a put, before the engine hears of it. */
@@ -48,6 +54,7 @@ static int fill(front_put *f, const char *key, const skep_put_opts *opts, const 
         memcpy(f->hash, hash, sizeof(f->hash));
         f->how.hash = f->hash;
     }
+    f->hashed = hash != NULL || !has_own_hash(store);
     skep__hasher_begin(&f->hasher);
     return SKEP_OK;
 }
@@ -90,7 +97,8 @@ static int write_piece(skep_put *put, front_put *f, const void *data, size_t len
                           "a put with a condition of more than %llu bytes ('%s')",
                           (unsigned long long)SKEP_STORE_SINGLE_MAX, f->key);
     SKEP__TRY(put->engine->put_write(put, data, len));
-    skep__hasher_add(&f->hasher, data, len);
+    if (f->hashed)
+        skep__hasher_add(&f->hasher, data, len);
     f->done += len;
     skep__front_progress(&f->progress, f->done);
     return SKEP_OK;
@@ -165,9 +173,13 @@ static int put_memory(skep_store *store, const char *key, skep_slice data,
                       const skep_put_opts *opts, skep_object *out)
 {
     uint8_t hash[SKEP_STORE_HASH_BYTES];
+    const uint8_t *known = NULL;
     skep_put *put = NULL;
-    skep__hash128_plain(data.data, data.len, hash);
-    SKEP__TRY(skep__front_put(store, key, opts, hash, &put));
+    if (!has_own_hash(store)) {
+        skep__hash128_plain(data.data, data.len, hash);
+        known = hash;
+    }
+    SKEP__TRY(skep__front_put(store, key, opts, known, &put));
     int rc = skep_put_write(put, data.data, data.len);
     if (rc >= 0)
         return skep_put_commit(put, out);

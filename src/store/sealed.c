@@ -133,6 +133,7 @@ static void sealed_list_close(skep_list *base)
 
 const skep_store_engine skep__sealed_engine = {
     .abi = SKEP_STORE_ENGINE_ABI,
+    .flags = SKEP_ENGINE_OWN_HASH,
     .name = "sealed",
     .close = sealed_close,
     .describe = sealed_describe,

@@ -56,9 +56,14 @@ typedef struct skep_list_how {
     skep_io io;
 } skep_list_how;
 
+enum {
+    SKEP_ENGINE_OWN_HASH = 1u << 0 /**< it takes a hash of its own of what is put, so skep takes
+                                        none: that of put_commit means nothing */
+};
+
 typedef struct skep_store_engine {
-    uint32_t abi; /**< SKEP_STORE_ENGINE_ABI */
-    uint32_t reserved;
+    uint32_t abi;     /**< SKEP_STORE_ENGINE_ABI */
+    uint32_t flags;   /**< SKEP_ENGINE_… */
     const char *name; /**< "s3": static */
 
     int (*close)(skep_store *store);                  /**< frees */
