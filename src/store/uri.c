@@ -76,7 +76,7 @@ static int decode(skep_slice text, const char *what, char *out, size_t size)
         if (n + 1 >= size)
             return SKEP__FAIL(SKEP_ELIMIT, "the %s of the URI has more than %zu bytes", what,
                               size - 1);
-        out[n++] = code ? (char)(high << 4 | low) : at[i];
+        out[n++] = (char)(code ? high << 4 | low : at[i]);
         i += code ? 2 : 0;
     }
     out[n] = '\0';
