@@ -9,6 +9,7 @@ extern const harness_suite poison_suite;
 extern const harness_suite power_suite;
 extern const harness_suite full_suite;
 extern const harness_suite stock_suite;
+extern const harness_suite store_suite;
 extern const harness_suite damaged_suite;
 extern const harness_suite hostile_suite;
 extern const harness_suite readonly_suite;

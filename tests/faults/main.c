@@ -8,9 +8,10 @@
 int main(int argc, char **argv)
 {
     static const harness_suite *const suites[] = {
-        &sweep_suite,   &poison_suite,  &power_suite,     &full_suite,          &stock_suite,
-        &damaged_suite, &hostile_suite, &readonly_suite,  &neighbour_suite,     &rekey_suite,
-        &gather_suite,  &secret_suite,  &sqlcipher_suite, &sealed_faults_suite, NULL};
+        &sweep_suite,     &poison_suite,        &power_suite,   &full_suite,
+        &stock_suite,     &damaged_suite,       &hostile_suite, &readonly_suite,
+        &neighbour_suite, &rekey_suite,         &gather_suite,  &secret_suite,
+        &sqlcipher_suite, &sealed_faults_suite, &store_suite,   NULL};
     static const harness_role roles[] = {{"peer", role_peer},
                                          {"rekey", role_rekey},
                                          {"secret", role_secret},

@@ -6,8 +6,9 @@
  *
  * A power cut plays the lists too, but damaged:
  *
- *   names    a prefix of the list. All file systems of Linux keep the order of changes to one
- *            directory; how far they got is chance.
+ *   names    a prefix of the list of each directory. All file systems of Linux keep the order of
+ *            changes to one directory; how far they got is chance. A rename from one directory to
+ *            another is a change to each. What lies in a directory whose own name is gone is gone.
  *   writes   each sector of each write is kept, dropped or garbled, whatever happened to others, so
  *            that a later write may be there without an earlier one. Garbling fills a sector, or
  * the part of it that was written, with noise: the head was over it when the power went. Without
@@ -17,9 +18,11 @@
  */
 #include "harness/disk_model.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "harness/harness.h"
 
@@ -39,6 +42,7 @@ typedef struct content {
 
 struct disk_node {
     _Atomic unsigned holders; /* names and open files */
+    bool directory;
     content durable;
     change *first;
     change **last;
@@ -47,7 +51,7 @@ struct disk_node {
 typedef struct name {
     struct name *next;
     disk_node *node;
-    char text[256];
+    char text[DISK_NAME_MAX];
 } name;
 
 typedef enum name_change_kind { NAME_ADD, NAME_REMOVE, NAME_MOVE } name_change_kind;
@@ -55,9 +59,10 @@ typedef enum name_change_kind { NAME_ADD, NAME_REMOVE, NAME_MOVE } name_change_k
 typedef struct name_change {
     struct name_change *next;
     name_change_kind kind;
-    disk_node *node; /* NAME_ADD */
-    char text[256];
-    char to[256]; /* NAME_MOVE */
+    disk_node *node;         /* NAME_ADD */
+    char dir[DISK_NAME_MAX]; /* whose sync makes it durable */
+    char text[DISK_NAME_MAX];
+    char to[DISK_NAME_MAX]; /* NAME_MOVE */
 } name_change;
 
 struct disk_model {
@@ -65,7 +70,6 @@ struct disk_model {
     name *durable;
     name_change *first;
     name_change **last;
-    uint64_t changes;
 };
 
 static void *must(void *block)
@@ -230,6 +234,13 @@ static void name_apply(name **list, const name_change *c)
         name_move(list, c->text, c->to);
 }
 
+/* The directory that a path lies in. */
+static void dir_of(const char *path, char dir[DISK_NAME_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(dir, DISK_NAME_MAX, "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+}
+
 static void model_note(disk_model *m, name_change_kind kind, const char *text, const char *to,
                        disk_node *node)
 {
@@ -237,24 +248,28 @@ static void model_note(disk_model *m, name_change_kind kind, const char *text, c
     c->kind = kind;
     (void)snprintf(c->text, sizeof(c->text), "%s", text);
     (void)snprintf(c->to, sizeof(c->to), "%s", to);
+    dir_of(text, c->dir);
     c->node = node != NULL ? node_hold(node) : NULL;
     *m->last = c;
     m->last = &c->next;
-    m->changes++;
     name_apply(&m->seen, c);
 }
 
-static void model_drop_changes(disk_model *m)
+/* Those of one directory, or (NULL) all. */
+static void model_drop_changes(disk_model *m, const char *dir)
 {
-    while (m->first != NULL) {
-        name_change *next = m->first->next;
-        if (m->first->node != NULL)
-            model_let_go(m->first->node);
-        free(m->first);
-        m->first = next;
-    }
     m->last = &m->first;
-    m->changes = 0;
+    while (*m->last != NULL) {
+        name_change *c = *m->last;
+        if (dir != NULL && strcmp(c->dir, dir) != 0) {
+            m->last = &c->next;
+            continue;
+        }
+        *m->last = c->next;
+        if (c->node != NULL)
+            model_let_go(c->node);
+        free(c);
+    }
 }
 
 /* ---- the model ---- */
@@ -268,7 +283,7 @@ disk_model *model_new(void)
 
 void model_free(disk_model *m)
 {
-    model_drop_changes(m);
+    model_drop_changes(m, NULL);
     name_clear(&m->seen);
     name_clear(&m->durable);
     free(m);
@@ -300,14 +315,34 @@ void model_unlink(disk_model *m, const char *text)
 
 void model_rename(disk_model *m, const char *from, const char *to)
 {
-    model_note(m, NAME_MOVE, from, to, NULL);
+    char from_dir[DISK_NAME_MAX];
+    char to_dir[DISK_NAME_MAX];
+    dir_of(from, from_dir);
+    dir_of(to, to_dir);
+    if (strcmp(from_dir, to_dir) == 0) {
+        model_note(m, NAME_MOVE, from, to, NULL);
+        return;
+    }
+    const name *seen = *name_find(&m->seen, from);
+    if (seen == NULL)
+        return;
+    model_note(m, NAME_ADD, to, "", seen->node);
+    model_note(m, NAME_REMOVE, from, "", NULL);
 }
 
-void model_sync_names(disk_model *m)
+void model_make_dir(disk_model *m, const char *text)
+{
+    disk_node *node = node_new();
+    node->directory = true;
+    model_note(m, NAME_ADD, text, "", node);
+}
+
+void model_sync_names(disk_model *m, const char *dir)
 {
     for (const name_change *c = m->first; c != NULL; c = c->next)
-        name_apply(&m->durable, c);
-    model_drop_changes(m);
+        if (strcmp(c->dir, dir) == 0)
+            name_apply(&m->durable, c);
+    model_drop_changes(m, dir);
 }
 
 /* ---- the cut ---- */
@@ -370,6 +405,45 @@ static void play_damaged(content *out, const change *c, const disk_promises *pro
     }
 }
 
+/* Make the directories above a file that survived; false: one of them did not. */
+static bool make_above(name **names, const char *text, const char *dir)
+{
+    char above[DISK_NAME_MAX];
+    char path[4096];
+    dir_of(text, above);
+    if (above[0] == '\0')
+        return true;
+    if (*name_find(names, above) == NULL || !make_above(names, above, dir))
+        return false;
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, above);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        ck_abort_msg("mkdir %s: errno %d", path, errno);
+    return true;
+}
+
+/* How many changes of each directory survive is drawn when the first of them is met. */
+static bool survives(const name_change *c, const disk_model *m, rng *r, name **drawn)
+{
+    name **at = name_find(drawn, c->dir);
+    uint64_t *left = NULL;
+    if (*at == NULL) {
+        uint64_t count = 0;
+        for (const name_change *other = m->first; other != NULL; other = other->next)
+            count += strcmp(other->dir, c->dir) == 0;
+        disk_node *node = node_new();
+        content_resize(&node->durable, sizeof(uint64_t));
+        name_add(drawn, c->dir, node);
+        left = (uint64_t *)(void *)node->durable.data;
+        *left = rng_below(r, count + 1);
+    } else {
+        left = (uint64_t *)(void *)(*at)->node->durable.data;
+    }
+    if (*left == 0)
+        return false;
+    --*left;
+    return true;
+}
+
 static void survivor(const name *n, const disk_promises *promises, rng *r, const char *dir)
 {
     char path[4096];
@@ -388,11 +462,15 @@ void model_survivors(const disk_model *m, const disk_promises *promises, uint64_
     name *names = NULL;
     for (const name *n = m->durable; n != NULL; n = n->next)
         name_add(&names, n->text, n->node);
-    uint64_t kept = rng_below(&r, m->changes + 1);
-    const name_change *c = m->first;
-    for (uint64_t i = 0; i < kept; i++, c = c->next)
-        name_apply(&names, c);
+    name *drawn = NULL;
+    if (m->first == NULL)
+        (void)rng_next(&r); /* so that a seed means the same whether names are pending or not */
+    for (const name_change *c = m->first; c != NULL; c = c->next)
+        if (survives(c, m, &r, &drawn))
+            name_apply(&names, c);
+    name_clear(&drawn);
     for (const name *n = names; n != NULL; n = n->next)
-        survivor(n, promises, &r, dir);
+        if (!n->node->directory && make_above(&names, n->text, dir))
+            survivor(n, promises, &r, dir);
     name_clear(&names);
 }

@@ -5,7 +5,10 @@
 #include "harness/vfs_disk.h"
 
 /* What a disk has, and what it would still have after a power cut: the model alone, fed by
- * vfs_disk.c. Not locked. Names are those of plain files in one directory. */
+ * vfs_disk.c. Not locked. Names are paths below the disk's directory, of files and (in a tree) of
+ * directories. */
+
+#define DISK_NAME_MAX 512
 
 typedef struct disk_node disk_node; /* a file, whatever its name is now */
 typedef struct disk_model disk_model;
@@ -25,7 +28,9 @@ void model_truncate(disk_node *node, uint64_t size);
 void model_sync(disk_node *node);
 void model_unlink(disk_model *m, const char *name);
 void model_rename(disk_model *m, const char *from, const char *to);
-void model_sync_names(disk_model *m);
+void model_make_dir(disk_model *m, const char *name);
+/* The directory `dir` was synced; "" is the disk's own. */
+void model_sync_names(disk_model *m, const char *dir);
 
 /* One image of what survives, as files in `dir`, which exists. */
 void model_survivors(const disk_model *m, const disk_promises *promises, uint64_t seed,

@@ -28,6 +28,7 @@
 
 struct disk {
     char dir[4096];
+    bool tree; /* files and directories at any depth */
     disk_promises promises;
     pthread_mutex_t lock;
     disk_model *model;
@@ -40,6 +41,7 @@ struct disk {
     struct {
         int fd;
         bool directory;
+        char name[DISK_NAME_MAX]; /* of a directory; "": the disk's own */
         disk_node *node;
     } fds[FDS_MAX];
     size_t fd_count;
@@ -57,6 +59,8 @@ static const char *name_on(const disk *d, const char *path)
         return NULL;
     const char *name = path + len + 1;
     size_t name_len = strlen(name);
+    if (d->tree)
+        return name_len > 0 && name_len < DISK_NAME_MAX ? name : NULL;
     if (name_len == 0 || name_len > 255 || strchr(name, '/') != NULL)
         return NULL;
     return name_len > 4 && strcmp(name + name_len - 4, "-shm") == 0 ? NULL : name;
@@ -122,7 +126,7 @@ static void layer_between(shim_call *call)
     if (sync_cuts(d))
         call->dir_synced = false;
     else
-        model_sync_names(d->model);
+        model_sync_names(d->model, "");
     unlock(d);
 }
 
@@ -200,17 +204,18 @@ static int os_open(const char *path, int flags, mode_t mode)
 {
     disk *d = present;
     const char *name = name_on(d, path);
-    bool directory = strcmp(path, d->dir) == 0;
+    bool directory = strcmp(path, d->dir) == 0 || (d->tree && (flags & O_DIRECTORY) != 0);
     lock(d);
     int fd = d->cut && (name != NULL || directory) ? dead() : d->below->open(path, flags, mode);
     if (fd >= 0 && (name != NULL || directory)) {
         if (d->fd_count == FDS_MAX)
             ck_abort_msg("more than %d files of the simulated disk are open", FDS_MAX);
-        disk_node *node = name != NULL ? model_open(d->model, name) : NULL;
+        disk_node *node = name != NULL && !directory ? model_open(d->model, name) : NULL;
         if (node != NULL && (flags & O_TRUNC) != 0)
             model_truncate(node, 0);
         d->fds[d->fd_count].fd = fd;
         d->fds[d->fd_count].directory = directory;
+        (void)snprintf(d->fds[d->fd_count].name, DISK_NAME_MAX, "%s", name != NULL ? name : "");
         d->fds[d->fd_count].node = node;
         d->fd_count++;
     }
@@ -255,7 +260,7 @@ static int os_fsync(int fd)
     bool ours = i < d->fd_count;
     int rc = ours && (d->cut || sync_cuts(d)) ? dead() : d->below->fsync(fd);
     if (ours && rc == 0 && d->fds[i].directory)
-        model_sync_names(d->model);
+        model_sync_names(d->model, d->fds[i].name);
     else if (ours && rc == 0)
         model_sync(d->fds[i].node);
     unlock(d);
@@ -288,27 +293,54 @@ static int os_unlink(const char *path)
     return rc;
 }
 
-/* ---- API ---- */
-
-static void load(disk *d)
+static int os_mkdirat(int at, const char *path, mode_t mode)
 {
-    DIR *dir = opendir(d->dir);
-    if (dir == NULL)
-        ck_abort_msg("opendir %s: errno %d", d->dir, errno);
-    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        char path[sizeof(d->dir) + 300];
-        struct stat st;
-        (void)snprintf(path, sizeof(path), "%s/%s", d->dir, e->d_name);
-        if (name_on(d, path) == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        size_t size = 0;
-        const void *data = harness_read_file(path, &size);
-        model_add(d->model, e->d_name, data, size);
-    }
-    (void)closedir(dir);
+    disk *d = present;
+    const char *name = d->tree ? name_on(d, path) : NULL;
+    lock(d);
+    int rc = name != NULL && d->cut ? dead() : d->below->mkdirat(at, path, mode);
+    if (rc == 0 && name != NULL)
+        model_make_dir(d->model, name);
+    unlock(d);
+    return rc;
 }
 
-disk *disk_new(const char *dir, const disk_promises *promises)
+/* ---- API ---- */
+
+static void load_file(disk *d, const char *path)
+{
+    struct stat st;
+    size_t size = 0;
+    const char *name = name_on(d, path);
+    if (name == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    const void *data = harness_read_file(path, &size);
+    model_add(d->model, name, data, size);
+}
+
+/* What lies in a directory; in a tree, also further below. */
+static void load(disk *d, const char *from)
+{
+    DIR *dir = opendir(from);
+    if (dir == NULL)
+        ck_abort_msg("opendir %s: errno %d", from, errno);
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        char path[sizeof(d->dir) + 300];
+        (void)snprintf(path, sizeof(path), "%s/%s", from, e->d_name);
+        bool below = d->tree && e->d_type == DT_DIR && e->d_name[0] != '.';
+        if (below) {
+            model_make_dir(d->model, name_on(d, path));
+            load(d, path);
+        } else {
+            load_file(d, path);
+        }
+    }
+    (void)closedir(dir);
+    const char *name = name_on(d, from);
+    model_sync_names(d->model, name != NULL ? name : "");
+}
+
+static disk *attach(const char *dir, const disk_promises *promises, bool tree)
 {
     static const shim_layer layer = {
         .before = layer_before,
@@ -324,8 +356,9 @@ disk *disk_new(const char *dir, const disk_promises *promises)
         ck_abort_msg("the simulated disk is out of memory");
     (void)snprintf(d->dir, sizeof(d->dir), "%s", dir);
     d->promises = *promises;
+    d->tree = tree;
     d->model = model_new();
-    load(d);
+    load(d, d->dir);
     d->below = skep__os();
     calls = *d->below;
     calls.open = os_open;
@@ -334,10 +367,21 @@ disk *disk_new(const char *dir, const disk_promises *promises)
     calls.fsync = os_fsync;
     calls.rename = os_rename;
     calls.unlink = os_unlink;
+    calls.mkdirat = os_mkdirat;
     present = d;
     shim_set(SHIM_DISK, &layer);
     skep__os_set_calls(&calls);
     return d;
+}
+
+disk *disk_new(const char *dir, const disk_promises *promises)
+{
+    return attach(dir, promises, false);
+}
+
+disk *disk_new_tree(const char *dir, const disk_promises *promises)
+{
+    return attach(dir, promises, true);
 }
 
 void disk_free(disk *d)

@@ -38,6 +38,9 @@ typedef struct disk_promises {
 
 /* Attach to `dir`: what lies there now is durable. One disk at a time. */
 disk *disk_new(const char *dir, const disk_promises *promises);
+/* The same for the directory and all below it: for what goes through skep's `os` calls. Directories
+ * that are there now are durable. */
+disk *disk_new_tree(const char *dir, const disk_promises *promises);
 void disk_free(disk *d); /* detach; accepts NULL */
 
 /* The power goes at the k-th sync of a file from now (1 is the next), before it has any effect.
