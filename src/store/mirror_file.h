@@ -11,7 +11,7 @@
 
 extern const skep__settings_table skep__mirror_settings; /* [mirror] */
 
-#define SKEP__MIRROR_LABEL_MAX 64 /* bytes of the NAME in [replica NAME] */
+#define SKEP__MIRROR_LABEL_MAX 72 /* bytes of the name of a section: "replica NAME" */
 
 typedef enum skep__mirror_row { /* of [primary] and [replica NAME] */
                                 SKEP__MIRROR_URI,

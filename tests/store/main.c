@@ -20,11 +20,16 @@ static const harness_suite *const suites[] = {
     &tree_suite,
     &mirror_queue_suite,
     &mirror_suite,
+    &mirror_file_suite,
     NULL,
+};
+static const harness_role roles[] = {
+    {"mirror", mirror_role},
+    {NULL, NULL},
 };
 /* clang-format on */
 
 int main(int argc, char **argv)
 {
-    return harness_main(argc, argv, suites, NULL);
+    return harness_main(argc, argv, suites, roles);
 }
