@@ -122,7 +122,25 @@ typedef enum cli_option_id {
     CLI_OPT_STATEMENTS,
     CLI_OPT_SLOW,
     CLI_OPT_NEW_KEY_FILE,
-    CLI_OPT_DECRYPT
+    CLI_OPT_DECRYPT,
+    CLI_OPT_STORE,
+    CLI_OPT_LISTEN,
+    CLI_OPT_API_KEY_FILE,
+    CLI_OPT_GENERATE_KEY,
+    CLI_OPT_PREFIX,
+    CLI_OPT_READ_ONLY,
+    CLI_OPT_TLS_CERT,
+    CLI_OPT_TLS_KEY,
+    CLI_OPT_BEHIND_PROXY,
+    CLI_OPT_INSECURE,
+    CLI_OPT_ACCESS_LOG,
+    CLI_OPT_MAX_OBJECT,
+    CLI_OPT_MAX_CONNECTIONS,
+    CLI_OPT_MAX_PER_ADDRESS,
+    CLI_OPT_MAX_RATE,
+    CLI_OPT_MIN_SPEED,
+    CLI_OPT_IDLE,
+    CLI_OPT_GRACE
 } cli_option_id;
 
 /* How often an option is given. Those of one choice stand beside each other in their table. */
@@ -219,6 +237,6 @@ cli_exit cli_completion(const cli_ui *ui, const char *shell);
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
 cli_run_fn cli_stats_running, cli_db_rekey, cli_db_stats, cli_db_check, cli_db_optimize,
     cli_db_checkpoint;
-cli_run_fn cli_db_import, cli_db_export, cli_bench_db;
+cli_run_fn cli_db_import, cli_db_export, cli_bench_db, cli_serve;
 
 #endif

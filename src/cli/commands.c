@@ -5,6 +5,7 @@
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},
     {"db", "Work on a database: any SQLite file"},
+    {"serve", "Offer an object store to other programs and machines"},
     {"bench", "Measure what this machine does"},
     {"version", "Print the versions of skep and of the SQLite inside it"},
     {0},
@@ -135,6 +136,44 @@ static const cli_option tour_options[] = {
     {0},
 };
 
+static const cli_option serve_options[] = {
+    {CLI_OPT_STORE, 0, "store", "URI", CLI_TEXT, NULL, "Serve this store", CLI_ONE_OF},
+    {CLI_OPT_GENERATE_KEY, 0, "generate-key", "NAME", CLI_TEXT, NULL,
+     "Make an API key, add it to --api-key-file, print it", CLI_ONE_OF},
+    {CLI_OPT_LISTEN, 0, "listen", "ADDR:PORT", CLI_TEXT, NULL,
+     "Where to listen, port 0 for any; 127.0.0.1:7420", CLI_MAYBE},
+    {CLI_OPT_API_KEY_FILE, 0, "api-key-file", "F", CLI_FILE, NULL,
+     "Who may do what; read again on SIGHUP", CLI_MAYBE},
+    {CLI_OPT_READ_ONLY, 0, "read-only", NULL, CLI_NOTHING, NULL,
+     "Change nothing; of a new key: it may read only", CLI_MAYBE},
+    {CLI_OPT_PREFIX, 0, "prefix", "P", CLI_TEXT, NULL, "Confine a new key to keys that begin so",
+     CLI_MAYBE},
+    {CLI_OPT_TLS_CERT, 0, "tls-cert", "F", CLI_FILE, NULL, "Serve https, with this certificate",
+     CLI_MAYBE},
+    {CLI_OPT_TLS_KEY, 0, "tls-key", "F", CLI_FILE, NULL, "The key of the certificate", CLI_MAYBE},
+    {CLI_OPT_BEHIND_PROXY, 0, "behind-proxy", NULL, CLI_NOTHING, NULL,
+     "A proxy does TLS, and its X-Forwarded-For is right", CLI_MAYBE},
+    {CLI_OPT_INSECURE, 0, "insecure", NULL, CLI_NOTHING, NULL,
+     "Serve other machines without TLS all the same", CLI_MAYBE},
+    {CLI_OPT_ACCESS_LOG, 0, "access-log", "F", CLI_FILE, NULL,
+     "Append a line for each request to F, not to stderr", CLI_MAYBE},
+    {CLI_OPT_MAX_OBJECT, 0, "max-object", "BYTES", CLI_TEXT, NULL,
+     "The largest object that is taken; 4 TiB", CLI_MAYBE},
+    {CLI_OPT_MAX_CONNECTIONS, 0, "max-connections", "N", CLI_TEXT, NULL,
+     "Connections at a time; 256", CLI_MAYBE},
+    {CLI_OPT_MAX_PER_ADDRESS, 0, "max-per-address", "N", CLI_TEXT, NULL,
+     "Of one address at a time; 64", CLI_MAYBE},
+    {CLI_OPT_MAX_RATE, 0, "max-rate", "N", CLI_TEXT, NULL,
+     "Requests of a key in a second; any number", CLI_MAYBE},
+    {CLI_OPT_MIN_SPEED, 0, "min-speed", "BYTES", CLI_TEXT, NULL,
+     "End clients that move less in a second; 1024", CLI_MAYBE},
+    {CLI_OPT_IDLE, 0, "idle", "SECONDS", CLI_TEXT, NULL,
+     "Measured over so long; nothing may be idle longer; 30", CLI_MAYBE},
+    {CLI_OPT_GRACE, 0, "grace", "SECONDS", CLI_TEXT, NULL,
+     "What runs when it is to end may go on so long; 30", CLI_MAYBE},
+    {0},
+};
+
 const cli_command cli_commands[] = {
     {"tour", NULL, "See what skep does, on this machine's own files",
      "Each chapter uses a part of skep for real, in a temporary directory that is\n"
@@ -237,6 +276,15 @@ const cli_command cli_commands[] = {
      "skep db rekey app.db --key-file app.key --new-key-file next.key\n"
      "skep db rekey app.db --key-file app.key --decrypt\n",
      "skep-db(1)", status_args, rekey_options, cli_db_rekey},
+    {"serve", NULL, "Offer an object store to other programs and machines",
+     "Speaks HTTP/1.1: the API that skep uses for http:// and https:// stores. Other\n"
+     "machines are let in with API keys and TLS only. SIGTERM and Ctrl-C end it when\n"
+     "what runs has ended, or after --grace; a second one at once.",
+     "skep serve --store file:/srv/objects\n"
+     "skep serve --generate-key laptop --prefix laptop/ --api-key-file keys\n"
+     "skep serve --store file:/srv/objects --listen 0.0.0.0:7420 \\\n"
+     "    --api-key-file keys --tls-cert cert.pem --tls-key key.pem\n",
+     "skep-serve(1)", no_args, serve_options, cli_serve},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

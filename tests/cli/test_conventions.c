@@ -10,9 +10,9 @@
 #include "run.h"
 
 static const char *const commands[][2] = {
-    {"tour", NULL},  {"db", "status"},   {"db", "check"},      {"db", "stats"},
-    {"db", "rekey"}, {"db", "optimize"}, {"db", "checkpoint"}, {"db", "query"},
-    {"bench", "db"}, {"db", "import"},   {"db", "export"},     {"version", NULL}};
+    {"tour", NULL},     {"db", "status"},     {"db", "check"},  {"db", "stats"}, {"db", "rekey"},
+    {"db", "optimize"}, {"db", "checkpoint"}, {"db", "query"},  {"bench", "db"}, {"db", "import"},
+    {"db", "export"},   {"serve", NULL},      {"version", NULL}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {

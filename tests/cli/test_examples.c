@@ -73,6 +73,14 @@ TEST(the_settings_of_the_guide_take_effect)
     ck_assert(contains(r.out, "/set.db: wal, synchronous normal; 1 writes in 1 commits\n"));
 }
 
+TEST(the_server_of_the_guide_ends_with_its_input)
+{
+    ran r = example("serve", harness_path("objects"), NULL);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, "http://127.0.0.1:"));
+    ck_assert(harness_exists(harness_path("objects")));
+}
+
 TEST(the_asynchronous_calls_of_the_guide_end_as_it_says)
 {
     ran r = example("async", harness_path("async.db"), NULL);
@@ -142,6 +150,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(the_leases_of_the_guide_see_what_it_says),
     HARNESS_TEST(the_operator_of_the_guide_finds_a_healthy_database),
     HARNESS_TEST(the_settings_of_the_guide_take_effect),
+    HARNESS_TEST(the_server_of_the_guide_ends_with_its_input),
     HARNESS_TEST(the_asynchronous_calls_of_the_guide_end_as_it_says),
     HARNESS_TEST(asynchronous_calls_live_in_a_loop_of_epoll),
     HARNESS_TEST(asynchronous_calls_live_in_a_loop_of_libuv),

@@ -10,6 +10,7 @@ extern const harness_suite end_suite;
 extern const harness_suite keys_suite;
 extern const harness_suite objects_suite;
 extern const harness_suite parse_suite;
+extern const harness_suite process_suite;
 extern const harness_suite races_suite;
 
 #endif

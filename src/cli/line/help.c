@@ -24,24 +24,34 @@ static void heading(cli_out *out, const char *text)
     cli_printf(out, "\n%s%s%s\n", on, text, on[0] == '\0' ? "" : cli_sgr(true, CLI_PLAIN));
 }
 
-static void entry(cli_out *out, const char *name, const char *text)
+static void entry(cli_out *out, int columns, const char *name, const char *text)
 {
-    cli_printf(out, "  %-*s %s\n", NAME_COLUMNS, name, text);
+    cli_printf(out, "  %-*s %s\n", columns, name, text);
 }
 
+static int label_of(const cli_option *option, char label[LABEL_MAX])
+{
+    char letter[3] = {'-', option->letter, '\0'};
+    return snprintf(label, LABEL_MAX, "%s%s%s%s%s%s", option->letter != 0 ? letter : "",
+                    option->letter != 0 && option->name != NULL ? ", " : "",
+                    option->name != NULL ? "--" : "", option->name != NULL ? option->name : "",
+                    option->value != NULL ? " " : "", option->value != NULL ? option->value : "");
+}
+
+/* As wide as the longest of them. */
 static void options(cli_out *out, const cli_option *list)
 {
-    for (; list->id != 0; list++) {
-        char label[LABEL_MAX];
-        char letter[3] = {'-', list->letter, '\0'};
-        if (list->help == NULL)
-            continue;
-        (void)snprintf(label, sizeof(label), "%s%s%s%s%s%s", list->letter != 0 ? letter : "",
-                       list->letter != 0 && list->name != NULL ? ", " : "",
-                       list->name != NULL ? "--" : "", list->name != NULL ? list->name : "",
-                       list->value != NULL ? " " : "", list->value != NULL ? list->value : "");
-        entry(out, label, list->help);
+    char label[LABEL_MAX];
+    int columns = NAME_COLUMNS;
+    for (const cli_option *option = list; option->id != 0; option++) {
+        int width = option->help != NULL ? label_of(option, label) : 0;
+        columns = width > columns ? width : columns;
     }
+    for (const cli_option *option = list; option->id != 0; option++)
+        if (option->help != NULL) {
+            (void)label_of(option, label);
+            entry(out, columns, label, option->help);
+        }
 }
 
 static void lines(cli_out *out, const char *text)
@@ -122,14 +132,14 @@ static void endings(cli_out *out)
 static void nouns(cli_out *out)
 {
     for (const cli_noun *noun = cli_nouns; noun->name != NULL; noun++)
-        entry(out, noun->name, noun->summary);
+        entry(out, NAME_COLUMNS, noun->name, noun->summary);
 }
 
 static void verbs(cli_out *out, const char *noun)
 {
     for (const cli_command *row = cli_commands; row->noun != NULL; row++)
         if (strcmp(row->noun, noun) == 0 && row->verb != NULL)
-            entry(out, row->verb, row->summary);
+            entry(out, NAME_COLUMNS, row->verb, row->summary);
 }
 
 static void everywhere(cli_out *out)
