@@ -2,17 +2,23 @@
 /* What must hold whatever the store below does to sealed objects. */
 #include "suites.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "crypto/keyring_private.h"
 #include "crypto/sealed.h"
 #include "store/memory.h"
 #include "store/sealing.h"
 #include "store/store.h"
+
+enum { SALT = 64, SALT_BYTES = 32 }; /* in the head of an object: docs/format/sealed.md */
 
 /* A store in memory with one sealed store over it. */
 typedef struct world {
@@ -320,6 +326,104 @@ TEST(F07_nothing_of_content_key_or_hash_stands_in_what_is_stored)
     world_end(&w);
 }
 
+/* ---- F07: what a core dump of the host has ---- */
+
+/* The same in parent and child. */
+static void make_secret(uint8_t out[SKEP_KEY_BYTES])
+{
+    rng r = rng_of(harness_seed());
+    rng_fill(&r, out, SKEP_KEY_BYTES);
+}
+
+static skep_store *open_folder(void)
+{
+    char uri[4200];
+    skep_store *store = NULL;
+    (void)snprintf(uri, sizeof(uri), "file:%s", harness_path("store"));
+    assert_ok(skep_store_open(uri, NULL, &store));
+    return store;
+}
+
+/* Put and get with a key, and die with the store open. */
+static _Noreturn void die_with_a_core(void)
+{
+    const struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+    uint8_t secret[SKEP_KEY_BYTES];
+    skep_key *key = NULL;
+    skep_store *store = NULL;
+    skep_seal_opts opts = SKEP_SEAL_OPTS_INIT;
+    uint8_t *content = sealing_content(harness_seed() + 1, 100000);
+    if (chdir(harness_dir()) != 0 || setrlimit(RLIMIT_CORE, &most) != 0)
+        _exit(1);
+    make_secret(secret);
+    assert_ok(skep_key_raw(secret, sizeof(secret), &key));
+    explicit_bzero(secret, sizeof(secret));
+    opts.key = key;
+    assert_ok(skep_store_sealed(open_folder(), &opts, &store));
+    sealing_put(store, "k", content, 100000);
+    sealing_assert(store, "k", content, 100000);
+    (void)kill(getpid(), SIGQUIT); /* its default action, which nobody here has changed */
+    _exit(2);
+}
+
+/* Does any core hold these bytes? -1: there is none. */
+static int in_core(const void *bytes, size_t len)
+{
+    int found = -1;
+    DIR *files = opendir(harness_dir());
+    ck_assert_ptr_nonnull(files);
+    for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
+        size_t size = 0;
+        if (strncmp(entry->d_name, "core", 4) != 0)
+            continue;
+        const void *data = harness_read_file(harness_path(entry->d_name), &size);
+        found = found > 0 || memmem(data, size, bytes, len) != NULL;
+    }
+    (void)closedir(files);
+    return found;
+}
+
+TEST(F07_the_core_of_a_host_with_a_sealed_store_holds_no_key)
+{
+    int status = 0;
+    size_t len = 0;
+    uint8_t secret[SKEP_KEY_BYTES];
+    uint8_t own[SKEP__SECRET_BYTES];
+    skep_key *key = NULL;
+    skep__data_key *data_key = NULL;
+    static skep__keyring ring;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        die_with_a_core();
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    uint8_t *content = sealing_content(harness_seed() + 1, 100000);
+    int there = WIFSIGNALED(status) && WCOREDUMP(status) ? in_core(content, 64) : -1;
+    if (there < 0)
+        harness_skip_test(SKIP_TOOL, "a core dump in the working directory (core_pattern)");
+    ck_assert_int_eq(there, 1); /* its own, which is no secret of skep's */
+    skep_store *folder = open_folder();
+    skep__store_allow_own(folder);
+    make_secret(secret);
+    assert_ok(skep_key_raw(secret, sizeof(secret), &key));
+    uint8_t *bytes = sealing_bytes(folder, ".skep/keys", &len);
+    assert_ok(skep__keyring_decode(skep_slice_of(bytes, len), &ring));
+    assert_ok(skep__keyring_open(&ring, key, NULL, &data_key));
+    free(bytes);
+    bytes = sealing_bytes(folder, "k", &len);
+    skep__derive(data_key->bytes, "skep object", skep_slice_of(bytes + SALT, SALT_BYTES), own,
+                 sizeof(own));
+    ck_assert_int_eq(in_core(secret, sizeof(secret)), 0);
+    ck_assert_int_eq(in_core(data_key->bytes, sizeof(data_key->bytes)), 0);
+    ck_assert_int_eq(in_core(data_key->hash_secret, 32), 0);
+    ck_assert_int_eq(in_core(own, sizeof(own)), 0); /* of the object, which was closed */
+    free(bytes);
+    free(content);
+    assert_ok(skep_store_close(folder));
+    skep__data_key_free(data_key);
+    skep_key_free(key);
+}
+
 TEST(F07_lengths_are_hidden_where_that_was_asked_for)
 {
     uint64_t distinct = 0;
@@ -339,8 +443,6 @@ TEST(F07_lengths_are_hidden_where_that_was_asked_for)
 }
 
 /* ---- F08: no nonce twice, as no two objects have the same salt, and so none the same key ---- */
-
-enum { SALT = 64, SALT_BYTES = 32 }; /* in the head: docs/format/sealed.md */
 
 static int compare_salts(const void *a, const void *b)
 {
@@ -405,6 +507,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(A29_a_sealed_object_that_was_cut_anywhere_is_detected),
     HARNESS_TEST(A29_chunks_that_changed_places_or_come_from_another_object_are_detected),
     HARNESS_TEST(F07_nothing_of_content_key_or_hash_stands_in_what_is_stored),
+    HARNESS_TEST(F07_the_core_of_a_host_with_a_sealed_store_holds_no_key),
     HARNESS_TEST(F07_lengths_are_hidden_where_that_was_asked_for),
     HARNESS_TEST(F08_of_many_objects_no_two_are_sealed_with_the_same_key),
     HARNESS_TEST(F08_a_clone_of_the_machine_goes_on_with_other_salts),
