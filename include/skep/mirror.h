@@ -137,6 +137,15 @@ typedef struct skep_sync_sum {
 SKEP_API int skep_store_sync(skep_store *from, skep_store *to, const skep_sync_opts *opts,
                              skep_sync_sum *out) SKEP_CHECK;
 
+/** Compare the stores of a mirror and make them alike, after its rule: what loses is kept under a
+ *  branch name. What only a replica holds was lost in the primary, or deleted while the replica
+ *  could not be asked, which nobody knows: SKEP_CONFLICT_PRIMARY takes it away there and keeps it
+ *  as a branch, the others give it back to the primary. What waits in the queue is left to it.
+ *  `out` (may be NULL) is filled in also when this fails. SKEP_EUNSUPPORTED of a store that is no
+ *  mirror. */
+SKEP_API int skep_mirror_repair(skep_store *store, const skep_io_opts *io, skep_sync_sum *out)
+    SKEP_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

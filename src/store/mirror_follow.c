@@ -158,26 +158,33 @@ int skep__mirror_branch_key(const char *key, const skep_object *object, int digi
     return SKEP_OK;
 }
 
-/* Put what stores[i] holds under `from` into the primary, by way of the queue if there is one. */
-static int to_primary(skep__mirror *m, size_t i, const char *from, const skep__carry *how,
-                      uint64_t bytes)
+/* Put what stores[i] holds under `from` into the primary, by way of the queue if there is one. The
+ * key there is held. */
+static int to_primary_held(skep__mirror *m, size_t i, const char *from, const skep__carry *how,
+                           uint64_t bytes)
 {
     skep__carry carry = *how;
     skep__mq_intent intent = {.bytes = bytes, .forced = true};
-    skep__held held;
     carry.from = m->stores[i];
     carry.from_key = from;
     carry.to = m->stores[0];
-    SKEP__TRY(skep__mirror_hold(m, &held, carry.to_key, &carry.io));
-    int rc = skep__mirror_intend(m, carry.to_key, &carry.io, &intent);
-    if (rc >= 0 && m->queue != NULL)
-        rc = skep__mq_intents(m->queue, &intent, 1);
-    if (rc >= 0) {
-        SKEP__POINT("mirror.before_primary");
-        rc = skep__carry_object(&carry, NULL, NULL, NULL);
-        if (m->queue != NULL)
-            skep__mq_settle(m->queue, carry.to_key);
+    if (m->queue != NULL) {
+        SKEP__TRY(skep__mirror_intend(m, carry.to_key, &carry.io, &intent));
+        SKEP__TRY(skep__mq_intents(m->queue, &intent, 1));
     }
+    SKEP__POINT("mirror.before_primary");
+    int rc = skep__carry_object(&carry, NULL, NULL, NULL);
+    if (m->queue != NULL)
+        skep__mq_settle(m->queue, carry.to_key);
+    return rc;
+}
+
+static int to_primary(skep__mirror *m, size_t i, const char *from, const skep__carry *how,
+                      uint64_t bytes)
+{
+    skep__held held;
+    SKEP__TRY(skep__mirror_hold(m, &held, how->to_key, &how->io));
+    int rc = to_primary_held(m, i, from, how, bytes);
     skep__mirror_release(m, &held);
     return rc;
 }
@@ -226,9 +233,27 @@ static bool can(skep_store *store, uint32_t cap, uint64_t bytes, const skep_io *
            (caps & cap) != 0;
 }
 
+/* Without a queue: the other replicas follow what the primary has become, as far as they hold what
+ * it was. Each version that is promoted is one less, so this ends. */
+static int tell_others(const follow *f)
+{
+    for (size_t i = 1; i < f->m->n && f->m->queue == NULL; i++) {
+        skep__mq_task task = {.held = f->task->held, .removed = true};
+        if (i == f->i)
+            continue;
+        if (f->in_primary != 0) {
+            task.bases = 1;
+            memcpy(task.base[0], f->primary.hash, sizeof(task.base[0]));
+        }
+        SKEP__TRY(skep__mirror_follow(f->m, i, f->key, &task, f->io));
+    }
+    return SKEP_OK;
+}
+
 /* The replica's object becomes that of the primary. */
 static int promote(follow *f)
 {
+    f->task->changed = true;
     skep_store *primary = f->m->stores[0];
     skep__carry how = {.to_key = f->key, .io = *f->io};
     if (f->in_primary != 0) {
@@ -238,7 +263,10 @@ static int promote(follow *f)
     } else {
         how.create = can(primary, SKEP_STORE_CAN_CREATE, f->replica.bytes, f->io);
     }
-    int rc = to_primary(f->m, f->i, f->key, &how, f->replica.bytes);
+    int rc = f->task->held ? to_primary_held(f->m, f->i, f->key, &how, f->replica.bytes)
+                           : to_primary(f->m, f->i, f->key, &how, f->replica.bytes);
+    if (rc >= 0)
+        rc = tell_others(f);
     return rc == SKEP_ECONFLICT || rc == SKEP_EEXISTS || rc == SKEP_ENOTFOUND || rc >= 0 ? AGAIN
                                                                                          : rc;
 }
@@ -313,6 +341,8 @@ static int once(follow *f)
         rc = resolve(f);
     if (rc != SKEP_OK)
         return rc;
+    if (f->task != NULL)
+        f->task->changed = true;
     SKEP__POINT("mirror.before_replica");
     rc = f->in_primary == 0 ? remove_there(f) : copy_there(f);
     SKEP__POINT("mirror.after_replica");

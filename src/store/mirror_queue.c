@@ -227,6 +227,8 @@ static void task_of(const skep__mq_entry *e, size_t replica, skep__mq_task *out)
     out->seq = e->seq;
     out->time_us = e->time_us;
     out->removed = e->removed;
+    out->held = false;
+    out->changed = false;
     out->bases = e->bases;
     memcpy(out->base, e->base, sizeof(out->base));
     memcpy(out->key, e->key, e->key_len + 1);

@@ -50,6 +50,8 @@ void skep__mq_settle(skep__mq *q, const char *key);
 typedef struct skep__mq_task {
     uint64_t seq;
     int64_t time_us; /* of the last change */
+    bool held;       /* the key is held by who asks (mirror_hold.c) */
+    bool changed;    /* set: there was something to do */
     bool removed;    /* a delete is among what has not reached the replica */
     uint32_t bases;
     uint8_t base[SKEP__MQ_BASES_MAX][SKEP_STORE_HASH_BYTES]; /* what the replica may still hold */

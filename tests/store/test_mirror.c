@@ -578,6 +578,65 @@ TEST(the_rule_is_the_same_whoever_looks)
     ck_assert(!skep__mirror_primary_wins(SKEP_CONFLICT_LATEST, NULL, 9, &r));
 }
 
+TEST(a_repair_makes_stores_alike_after_the_rule)
+{
+    for (int mode = SKEP_MIRROR_SYNC; mode <= SKEP_MIRROR_ASYNC; mode++) {
+        for (int rule = SKEP_CONFLICT_LATEST; rule <= SKEP_CONFLICT_REPLICA; rule++) {
+            set s = set_open(3, (skep_mirror_mode)mode, (skep_conflict)rule);
+            skep_sync_sum sum = {.size = (uint32_t)sizeof(sum)};
+            store_put(s.mirror, "same", "same");
+            flush(&s);
+            store_put(s.under[0], "lost-there", "1");
+            store_put(s.under[1], "only-there", "2");
+            store_put(s.under[0], "k", "primary");
+            store_put(s.under[2], "k", "replica"); /* the latest */
+            assert_ok(skep_mirror_repair(s.mirror, NULL, &sum));
+            flush(&s);
+            assert_ok(skep_mirror_repair(s.mirror, NULL, NULL)); /* what it put in the first one */
+            flush(&s);
+            stores_alike(s.under[0], s.under[1]);
+            stores_alike(s.under[0], s.under[2]);
+            store_holds(s.mirror, "same", "same");
+            store_holds(s.under[2], "lost-there", "1");
+            store_holds(s.mirror, "k", rule == SKEP_CONFLICT_PRIMARY ? "primary" : "replica");
+            store_holds(s.mirror, store_first(s.mirror, "branches/k/"),
+                        rule == SKEP_CONFLICT_PRIMARY ? "replica" : "primary");
+            if (rule == SKEP_CONFLICT_PRIMARY) {
+                store_lacks(s.mirror, "only-there");
+                store_holds(s.mirror, store_first(s.mirror, "branches/only-there/"), "2");
+            } else {
+                store_holds(s.under[2], "only-there", "2");
+            }
+            ck_assert_uint_ge(sum.same, 2);
+            ck_assert_uint_ge(sum.copied, 2);
+            ck_assert_uint_ge(sum.replaced, 2);
+            ck_assert_uint_eq(sum.failed, 0);
+            assert_ok(skep_mirror_repair(s.mirror, NULL, &sum));
+            ck_assert_uint_eq(sum.copied + sum.replaced + sum.failed, 0);
+            set_close(&s);
+        }
+    }
+}
+
+TEST(a_repair_tells_what_it_could_not_do)
+{
+    set s = set_open(2, SKEP_MIRROR_SYNC, SKEP_CONFLICT_LATEST);
+    skep_sync_sum sum = {.size = (uint32_t)sizeof(sum)};
+    store_put(s.under[0], "a", "1");
+    store_put(s.under[0], "b", "2");
+    faulty_add(s.stores[1], &(faulty_step){.call = FAULTY_PUT_COMMIT,
+                                           .what = FAULTY_BEFORE,
+                                           .nth = 1,
+                                           .code = SKEP_EDENIED});
+    assert_fails(skep_mirror_repair(s.mirror, NULL, &sum), SKEP_EDENIED);
+    ck_assert_uint_eq(sum.failed, 1);
+    ck_assert_uint_eq(sum.copied, 1);
+    down(s.stores[1]);
+    assert_fails(skep_mirror_repair(s.mirror, NULL, NULL), SKEP_ENET);
+    assert_fails(skep_mirror_repair(s.under[0], NULL, NULL), SKEP_EUNSUPPORTED);
+    set_close(&s);
+}
+
 /* ---- being asked wrongly ---- */
 
 TEST(options_that_contradict_each_other_are_refused)
@@ -724,6 +783,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_delete_does_not_take_away_what_somebody_else_wrote),
     HARNESS_TEST(branch_names_follow_from_what_is_kept),
     HARNESS_TEST(the_rule_is_the_same_whoever_looks),
+    HARNESS_TEST(a_repair_makes_stores_alike_after_the_rule),
+    HARNESS_TEST(a_repair_tells_what_it_could_not_do),
     HARNESS_TEST(options_that_contradict_each_other_are_refused),
     HARNESS_TEST(random_work_with_faults_agrees_with_a_model),
     HARNESS_TEST(sixteen_threads_share_a_mirror),
