@@ -140,7 +140,18 @@ typedef enum cli_option_id {
     CLI_OPT_MAX_RATE,
     CLI_OPT_MIN_SPEED,
     CLI_OPT_IDLE,
-    CLI_OPT_GRACE
+    CLI_OPT_GRACE,
+    CLI_OPT_RECIPIENT,
+    CLI_OPT_AFTER,
+    CLI_OPT_IF_ETAG,
+    CLI_OPT_RECURSIVE,
+    CLI_OPT_RAW,
+    CLI_OPT_PLAIN,
+    CLI_OPT_DRY_RUN,
+    CLI_OPT_DELETE,
+    CLI_OPT_JOBS,
+    CLI_OPT_COMPARE,
+    CLI_OPT_LIMIT_RATE
 } cli_option_id;
 
 /* How often an option is given. Those of one choice stand beside each other in their table. */
@@ -237,6 +248,8 @@ cli_exit cli_completion(const cli_ui *ui, const char *shell);
 cli_run_fn cli_version, cli_db_status, cli_db_query, cli_tour;
 cli_run_fn cli_stats_running, cli_db_rekey, cli_db_stats, cli_db_check, cli_db_optimize,
     cli_db_checkpoint;
+cli_run_fn cli_store_status, cli_store_ls, cli_store_get, cli_store_put, cli_store_rm, cli_store_cp,
+    cli_store_sync, cli_store_test;
 cli_run_fn cli_db_import, cli_db_export, cli_bench_db, cli_serve;
 
 #endif

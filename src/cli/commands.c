@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 #include "cli/key.h"
+#include "cli/store/store.h"
 
 const cli_noun cli_nouns[] = {
     {"tour", "See what skep does, on this machine's own files"},
     {"db", "Work on a database: any SQLite file"},
+    {"store", "Work on an object store: a directory, S3, a server, a mirror"},
     {"serve", "Offer an object store to other programs and machines"},
     {"bench", "Measure what this machine does"},
     {"version", "Print the versions of skep and of the SQLite inside it"},
@@ -118,6 +120,74 @@ static const cli_option export_options[] = {
      "What to write, if the name of OUT does not say it; csv", CLI_MAYBE},
     {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace OUT if it is there", CLI_MAYBE},
     CLI_KEY_OPTIONS,
+    {0},
+};
+
+static const cli_arg store_args[] = {{"URI", CLI_TEXT, NULL, CLI_ARG_ONCE}, {0}};
+static const cli_option store_no_options[] = {{0}};
+static const cli_option store_ls_options[] = {
+    {CLI_OPT_PREFIX, 0, "prefix", "P", CLI_TEXT, NULL, "Only keys that begin with P", CLI_MAYBE},
+    {CLI_OPT_AFTER, 0, "after", "K", CLI_TEXT, NULL, "Only keys behind K", CLI_MAYBE},
+    {CLI_OPT_LIMIT, 0, "limit", "N", CLI_TEXT, NULL, "N of them at most", CLI_MAYBE},
+    CLI_SEAL_KEY_OPTION,
+    {0},
+};
+static const cli_arg store_get_args[] = {
+    {"URI", CLI_TEXT, NULL, CLI_ARG_ONCE}, {"KEY", CLI_TEXT, NULL, CLI_ARG_ONCE}, {0}};
+static const cli_option store_get_options[] = {
+    {CLI_OPT_OUT, 'o', "output", "FILE", CLI_FILE, NULL, "Write to FILE instead of standard output",
+     CLI_MAYBE},
+    {CLI_OPT_FORCE, 0, "force", NULL, CLI_NOTHING, NULL, "Replace FILE if it is there", CLI_MAYBE},
+    {CLI_OPT_RAW, 0, "raw", NULL, CLI_NOTHING, NULL, "What is sealed as it is stored", CLI_MAYBE},
+    CLI_SEAL_KEY_OPTION,
+    {0},
+};
+static const cli_arg store_put_args[] = {{"URI", CLI_TEXT, NULL, CLI_ARG_ONCE},
+                                         {"KEY", CLI_TEXT, NULL, CLI_ARG_ONCE},
+                                         {"FILE", CLI_FILE, NULL, CLI_ARG_ONCE},
+                                         {0}};
+static const cli_option store_put_options[] = {
+    {CLI_OPT_CREATE, 0, "create", NULL, CLI_NOTHING, NULL, "Fail if KEY is there already",
+     CLI_AT_MOST_ONE_OF},
+    {CLI_OPT_IF_ETAG, 0, "if-etag", "E", CLI_TEXT, NULL, "Replace only the object with this etag",
+     CLI_AT_MOST_ONE_OF},
+    CLI_SEAL_OPTIONS,
+    {0},
+};
+static const cli_arg store_rm_args[] = {
+    {"URI", CLI_TEXT, NULL, CLI_ARG_ONCE}, {"KEY", CLI_TEXT, NULL, CLI_ARG_MANY}, {0}};
+static const cli_option store_rm_options[] = {
+    {CLI_OPT_RECURSIVE, 'r', "recursive", NULL, CLI_NOTHING, NULL,
+     "KEY is a folder: everything below it; \"\" is all", CLI_MAYBE},
+    {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before that", CLI_MAYBE},
+    {0},
+};
+static const cli_arg store_cp_args[] = {
+    {"SRC", CLI_FILE, NULL, CLI_ARG_ONCE}, {"DST", CLI_FILE, NULL, CLI_ARG_ONCE}, {0}};
+/* clang-format off */
+#define STORE_MANY_OPTIONS                                                                         \
+    {CLI_OPT_DRY_RUN, 0, "dry-run", NULL, CLI_NOTHING, NULL, "Only tell what would be done",       \
+     CLI_MAYBE},                                                                                   \
+    {CLI_OPT_JOBS, 0, "jobs", "N", CLI_TEXT, NULL, "Objects at a time; 8", CLI_MAYBE},             \
+    {CLI_OPT_LIMIT_RATE, 0, "limit-rate", "R", CLI_TEXT, NULL, "Bytes a second at most: 20M",      \
+     CLI_MAYBE},                                                                                   \
+    {CLI_OPT_RAW, 0, "raw", NULL, CLI_NOTHING, NULL, "What is sealed as it is stored", CLI_MAYBE}, \
+    {CLI_OPT_PLAIN, 0, "plain", "SIDE", CLI_WORDS, "src dst",                                      \
+     "That side is not sealed, whatever keys there are", CLI_MAYBE},                               \
+    CLI_SEAL_OPTIONS
+/* clang-format on */
+static const cli_option store_cp_options[] = {
+    {CLI_OPT_RECURSIVE, 'r', "recursive", NULL, CLI_NOTHING, NULL, "Everything below SRC",
+     CLI_MAYBE},
+    STORE_MANY_OPTIONS,
+    {0},
+};
+static const cli_option store_sync_options[] = {
+    {CLI_OPT_DELETE, 0, "delete", NULL, CLI_NOTHING, NULL, "Delete what only DST has", CLI_MAYBE},
+    {CLI_OPT_YES, 0, "yes", NULL, CLI_NOTHING, NULL, "Do not ask before that", CLI_MAYBE},
+    {CLI_OPT_COMPARE, 0, "compare", "HOW", CLI_WORDS, "hash size bytes never",
+     "What tells that two are the same; hash", CLI_MAYBE},
+    STORE_MANY_OPTIONS,
     {0},
 };
 
@@ -276,6 +346,63 @@ const cli_command cli_commands[] = {
      "skep db rekey app.db --key-file app.key --new-key-file next.key\n"
      "skep db rekey app.db --key-file app.key --decrypt\n",
      "skep-db(1)", status_args, rekey_options, cli_db_rekey},
+    {"store", "status", "Show what a store is, and whether it answers",
+     "Ends with status 1 if it does not answer, or if a mirror fails to follow. What\n"
+     "cannot be known otherwise is tried with a small object, which is deleted again.",
+     "skep store status s3://bucket/prefix\n"
+     "skep store status file:/var/backups/store --json\n",
+     "skep-store(1)", store_args, store_no_options, cli_store_status},
+    {"store", "ls", "List the objects of a store",
+     "In the order of their keys, byte by byte. --json prints one object a line: key,\n"
+     "bytes, modified, etag.",
+     "skep store ls s3://bucket\n"
+     "skep store ls file:/var/store --prefix logs/2026 --limit 10\n"
+     "skep store ls ./folder --json\n",
+     "skep-store(1)", store_args, store_ls_options, cli_store_ls},
+    {"store", "get", "Fetch an object",
+     "FILE appears when all is there and verified, and is never half. Without -o it\n"
+     "goes to standard output; then only the exit status tells that it was whole.",
+     "skep store get s3://bucket logs/a.gz -o a.gz\n"
+     "skep store get file:/var/store notes.txt\n"
+     "skep store get s3://bucket secret --key-file app.key -o secret\n",
+     "skep-store(1)", store_get_args, store_get_options, cli_store_get},
+    {"store", "put", "Store a file as an object",
+     "It is there when the command ends, whole and durable, or it is not there. FILE\n"
+     "may be - for standard input. What KEY named before is replaced.",
+     "skep store put s3://bucket logs/a.gz a.gz\n"
+     "tar c /etc | skep store put s3://bucket etc.tar - --key-file app.key\n"
+     "skep store put file:/var/store lock ./me --create\n",
+     "skep-store(1)", store_put_args, store_put_options, cli_store_put},
+    {"store", "rm", "Delete objects",
+     "One that is not there is no failure. -r asks on a terminal, and needs --yes\n"
+     "elsewhere.",
+     "skep store rm s3://bucket logs/a.gz logs/b.gz\n"
+     "skep store rm -r s3://bucket logs --yes\n",
+     "skep-store(1)", store_rm_args, store_rm_options, cli_store_rm},
+    {"store", "cp", "Copy between this machine and stores",
+     "SRC and DST are paths of this machine, or URI#KEY: what stands behind the # is\n"
+     "the object. A DST that is a directory, a URI alone, or URI#FOLDER/ takes SRC's\n"
+     "name. With -r, what lies below SRC goes below DST, and replaces what is there.",
+     "skep store cp a.gz s3://bucket#logs/a.gz\n"
+     "skep store cp s3://bucket#logs/a.gz .\n"
+     "skep store cp -r ./photos s3://bucket#photos/ --key-file app.key\n"
+     "skep store cp s3://bucket/x#key file:/var/store\n",
+     "skep-store(1)", store_cp_args, store_cp_options, cli_store_cp},
+    {"store", "sync", "Make a store or directory hold what another one holds",
+     "Copies what is missing or differs. SRC and DST are as with cp -r. --dry-run ends\n"
+     "with status 1 if there is anything to do. --delete asks on a terminal, and needs\n"
+     "--yes elsewhere.",
+     "skep store sync ./site s3://bucket --delete --dry-run\n"
+     "skep store sync s3://bucket file:/var/copy --jobs 32\n"
+     "skep store sync s3://one s3://two?region=eu-west-1 --compare bytes\n",
+     "skep-store(1)", store_cp_args, store_sync_options, cli_store_sync},
+    {"store", "test", "Try what a store can do, and how fast",
+     "Each ability is tried on the live store, with objects of its own that are gone\n"
+     "in the end: about 45 MB go there and back. Ends with status 1 if anything fails\n"
+     "that every store must do.",
+     "skep store test s3://bucket/prefix\n"
+     "skep store test http://127.0.0.1:7420 --json\n",
+     "skep-store(1)", store_args, store_no_options, cli_store_test},
     {"serve", NULL, "Offer an object store to other programs and machines",
      "Speaks HTTP/1.1: the API that skep uses for http:// and https:// stores. Other\n"
      "machines are let in with API keys and TLS only. SIGTERM and Ctrl-C end it when\n"

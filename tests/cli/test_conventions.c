@@ -10,9 +10,12 @@
 #include "run.h"
 
 static const char *const commands[][2] = {
-    {"tour", NULL},     {"db", "status"},     {"db", "check"},  {"db", "stats"}, {"db", "rekey"},
-    {"db", "optimize"}, {"db", "checkpoint"}, {"db", "query"},  {"bench", "db"}, {"db", "import"},
-    {"db", "export"},   {"serve", NULL},      {"version", NULL}};
+    {"tour", NULL},   {"db", "status"},    {"db", "check"},      {"db", "stats"},
+    {"db", "rekey"},  {"db", "optimize"},  {"db", "checkpoint"}, {"db", "query"},
+    {"bench", "db"},  {"db", "import"},    {"db", "export"},     {"version", NULL},
+    {"serve", NULL},  {"store", "status"}, {"store", "ls"},      {"store", "get"},
+    {"store", "put"}, {"store", "rm"},     {"store", "cp"},      {"store", "sync"},
+    {"store", "test"}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {
