@@ -159,14 +159,15 @@ static int settle(const whole *w, int rc, skep__s3_answer *answer)
         return w->how->create != 0 ? 0 : lost(w);
     if (looked == SKEP_OK || (refused && looked == SKEP_EDENIED))
         return lost(w);
-    if (!refused) {
+    if (!refused)
         (void)skep__err_install(&failed);
-    } else {
-        rc = SKEP__FAIL(SKEP_ENET,
-                        "%s/%s: a condition failed, and it cannot be found out whether "
-                        "that was by an earlier attempt of the same put: read it again",
-                        w->s3->name, w->key);
-    }
+    else
+        rc = looked != SKEP_ENET ? looked
+                                 : SKEP__FAIL(SKEP_ENET,
+                                              "%s/%s: a condition failed, and it cannot be found "
+                                              "out whether that was by an earlier attempt of the "
+                                              "same put: read it again",
+                                              w->s3->name, w->key);
     skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
 }

@@ -11,7 +11,7 @@ static const harness_suite *const suites[] = {
     &remote_failure_suite,
     &s3_credentials_suite,
     &s3_sign_suite,
-    &s3_suite, &s3_get_suite, &s3_parts_suite, &s3_put_suite,
+    &s3_suite, &s3_get_suite, &s3_killed_suite, &s3_parts_suite, &s3_put_suite, &s3_sweep_suite,
     &s3_xml_suite,
     &sealed_store_suite,
     &sealed_proofs_suite,
@@ -25,6 +25,7 @@ static const harness_suite *const suites[] = {
 };
 static const harness_role roles[] = {
     {"mirror", mirror_role},
+    {"s3-writer", s3_writer_role},
     {NULL, NULL},
 };
 /* clang-format on */

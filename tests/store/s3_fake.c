@@ -146,6 +146,8 @@ void s3_fake_close(s3_fake *f)
     front_stop(f->front);
     front_table_free(f->table);
     drop_parts(f);
+    while (f->said_count > 0)
+        free(f->said[--f->said_count]);
     free(f);
 }
 
@@ -164,8 +166,10 @@ void s3_fake_say(s3_fake *f, const front_rule *rule)
 void s3_fake_answer(s3_fake *f, const char *method, const char *target, uint64_t count, int status,
                     const char *code)
 {
-    char *body = malloc(256); /* as long as the front: the test's process ends after it */
+    char *body = malloc(256);
     ck_assert_ptr_nonnull(body);
+    ck_assert_uint_lt(f->said_count, 64);
+    f->said[f->said_count++] = body;
     (void)snprintf(body, 256, "<Error><Code>%s</Code><Message>told</Message></Error>", code);
     const front_rule rule = {.method = method,
                              .target = target,

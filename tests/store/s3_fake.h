@@ -19,6 +19,8 @@ typedef struct s3_fake {
     int uploads;                /* begun and not ended */
     const char *const *listing; /* pages of XML, one after the other; NULL: no lists */
     size_t page;
+    char *said[64]; /* bodies of s3_fake_answer() */
+    size_t said_count;
 } s3_fake;
 
 /* Waits between attempts are a thousandth of what they are. `more` (NULL: nothing) sets options. */

@@ -13,8 +13,10 @@ extern const harness_suite remote_suite;
 extern const harness_suite s3_sign_suite;
 extern const harness_suite s3_suite;
 extern const harness_suite s3_get_suite;
+extern const harness_suite s3_killed_suite;
 extern const harness_suite s3_parts_suite;
 extern const harness_suite s3_put_suite;
+extern const harness_suite s3_sweep_suite;
 extern const harness_suite sealed_store_suite;
 extern const harness_suite sealed_proofs_suite;
 extern const harness_suite ring_suite;
@@ -25,5 +27,7 @@ extern const harness_suite mirror_file_suite;
 int mirror_role(int argc, char **argv);
 extern const harness_suite sync_suite;
 extern const harness_suite tree_suite;
+
+int s3_writer_role(int argc, char **argv);
 
 #endif
