@@ -10,15 +10,16 @@
 typedef struct remote_list {
     skep_list base;
     skep__remote *r;
-    const char *prefix;
+    bool own; /* of what filters keep; else that is left out */
     skep_io io;
     uint64_t left; /* to be given out; UINT64_MAX: no limit */
     skep__buf page;
-    skep__json_in in; /* in its array */
-    bool open;        /* there is a page */
-    bool more;        /* there are others behind it */
-    uint64_t of_page; /* objects of this one */
-    char after[SKEP_STORE_KEY_MAX + 1];
+    skep__json_in in;         /* in its array */
+    bool open;                /* there is a page */
+    bool more;                /* there are others behind it */
+    uint64_t of_page;         /* objects of this one */
+    skep__remote_name prefix; /* both as the server calls them */
+    skep__remote_name after;
 } remote_list;
 
 static remote_list *list_of(skep_list *list)
@@ -87,12 +88,17 @@ int skep__remote_list_open(skep_store *store, const skep_list_how *how, skep_lis
         return skep__oom();
     l->base.engine = store->engine;
     l->r = skep__remote_of(store);
-    l->prefix = how->prefix;
     l->io = how->io;
     l->left = how->limit == 0 ? UINT64_MAX : how->limit;
     skep__buf_init(&l->page, SKEP__REMOTE_PAGE_MAX);
-    (void)skep__text_copy(l->after, sizeof(l->after), how->after);
-    int rc = fetch(l); /* so that a store that is not there is told here */
+    int rc = skep__remote_prefix_of(how->prefix, l->prefix);
+    l->own = skep__remote_is_own(l->prefix) && strcmp(l->prefix, how->prefix) != 0;
+    if (rc >= 0 && l->own)
+        rc = skep__remote_prefix_of(how->after, l->after);
+    else
+        (void)skep__text_copy(l->after, sizeof(l->after), how->after);
+    if (rc >= 0)
+        rc = fetch(l); /* so that a store that is not there is told here */
     if (rc < 0) {
         skep__remote_list_close(&l->base);
         return rc;
@@ -101,6 +107,7 @@ int skep__remote_list_open(skep_store *store, const skep_list_how *how, skep_lis
     return SKEP_OK;
 }
 
+/* 1; 0: it is left out. */
 static int take_object(remote_list *l, skep_object *out)
 {
     skep_object object = SKEP_OBJECT_INIT;
@@ -111,6 +118,9 @@ static int take_object(remote_list *l, skep_object *out)
                           l->r->name, object.key, l->after);
     (void)skep__text_copy(l->after, sizeof(l->after), object.key);
     l->of_page++;
+    if (skep__remote_is_own(object.key) && !l->own)
+        return 0;
+    skep__remote_key_of(object.key);
     *out = object;
     return 1;
 }
@@ -125,12 +135,14 @@ int skep__remote_list_next(skep_list *list, skep_object *out)
             int rc = take_object(l, out);
             if (rc > 0 && l->left != UINT64_MAX)
                 l->left--;
-            return rc;
+            if (rc != 0)
+                return rc;
+            continue;
         }
-        if (!l->more)
-            return 0;
-        if (l->of_page == 0)
+        if (l->more && l->of_page == 0)
             return not_a_page(l, "an empty page that is not the last");
+        if (!l->more) /* and it stays the end, however often it is asked for */
+            l->left = 0;
         l->open = false;
     }
     return 0;
