@@ -140,7 +140,18 @@ TEST(the_sealed_store_of_the_guide_opens_for_whom_it_says)
                             "notes/2: nor this\n");
 }
 
+TEST(the_mirror_of_the_guide_is_in_both_and_an_archive)
+{
+    ran r = example("mirror", harness_path("m"), NULL);
+    ck_assert_str_eq(r.err, "");
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "behind: 0 objects, 0 bytes, 0 s\n"
+                            "copy 1: missing there\n"
+                            "1 copied, 0 failed\n");
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(the_mirror_of_the_guide_is_in_both_and_an_archive),
     HARNESS_TEST(the_encrypted_database_changes_its_key),
     HARNESS_TEST(the_sealed_store_of_the_guide_opens_for_whom_it_says),
     HARNESS_TEST(the_first_program_keeps_what_it_writes),
