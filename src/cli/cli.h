@@ -250,6 +250,7 @@ cli_run_fn cli_stats_running, cli_db_rekey, cli_db_stats, cli_db_check, cli_db_o
     cli_db_checkpoint;
 cli_run_fn cli_store_status, cli_store_ls, cli_store_get, cli_store_put, cli_store_rm, cli_store_cp,
     cli_store_sync, cli_store_test;
+cli_run_fn cli_key_generate, cli_key_show, cli_key_wrap, cli_key_rotate;
 cli_run_fn cli_db_import, cli_db_export, cli_bench_db, cli_serve;
 
 #endif

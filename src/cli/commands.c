@@ -8,6 +8,7 @@ const cli_noun cli_nouns[] = {
     {"db", "Work on a database: any SQLite file"},
     {"store", "Work on an object store: a directory, S3, a server, a mirror"},
     {"serve", "Offer an object store to other programs and machines"},
+    {"key", "Work on the keys of sealed stores"},
     {"bench", "Measure what this machine does"},
     {"version", "Print the versions of skep and of the SQLite inside it"},
     {0},
@@ -190,6 +191,28 @@ static const cli_option store_sync_options[] = {
     STORE_MANY_OPTIONS,
     {0},
 };
+
+static const cli_option key_generate_options[] = {
+    {CLI_OPT_OUT, 'o', "output", "FILE", CLI_FILE, NULL,
+     "Keep the key in FILE, which must not be there yet", CLI_MAYBE},
+    {0},
+};
+static const cli_arg key_show_args[] = {{"URI", CLI_TEXT, NULL, CLI_ARG_MAYBE}, {0}};
+static const cli_option key_show_options[] = {
+    {CLI_OPT_KEY_FILE, 0, "key-file", "F", CLI_FILE, NULL,
+     "Tell what the key in F opens; else the one in SKEP_KEY", CLI_MAYBE},
+    {0},
+};
+/* clang-format off */
+#define KEY_TO_OPTIONS                                                                             \
+    {CLI_OPT_NEW_KEY_FILE, 0, "new-key-file", "F", CLI_FILE, NULL, "Take the new key from F",      \
+     CLI_ONE_OF},                                                                                  \
+    {CLI_OPT_RECIPIENT, 0, "recipient", "R", CLI_TEXT, NULL, "The new key is the one behind R",    \
+     CLI_ONE_OF},                                                                                  \
+    {CLI_OPT_KEY_FILE, 0, "key-file", "F", CLI_FILE, NULL,                                         \
+     "Take the present key from F, else from SKEP_KEY", CLI_MAYBE}
+/* clang-format on */
+static const cli_option key_change_options[] = {KEY_TO_OPTIONS, {0}};
 
 static const cli_option bench_options[] = {
     {CLI_OPT_IN, 0, "dir", "DIR", CLI_DIRECTORY, NULL, "Measure the disk that DIR is on",
@@ -412,6 +435,33 @@ const cli_command cli_commands[] = {
      "skep serve --store file:/srv/objects --listen 0.0.0.0:7420 \\\n"
      "    --api-key-file keys --tls-cert cert.pem --tls-key key.pem\n",
      "skep-serve(1)", no_args, serve_options, cli_serve},
+    {"key", "generate", "Make a new key",
+     "32 random bytes as 44 characters. -o keeps them in a file that only you can\n"
+     "read, and prints the recipient that seals for this key; else the key itself is\n"
+     "printed. A key that is lost takes with it all that it opens.",
+     "skep key generate -o app.key\n"
+     "skep key generate | secret-tool store --label=app app key\n",
+     "skep-key(1)", no_args, key_generate_options, cli_key_generate},
+    {"key", "show", "Show who opens what is sealed in a store",
+     "One line for each key and each secret that opens it; nothing of it is secret.\n"
+     "With a key, also tells which of them it is; if it is none, the status is 1.\n"
+     "Without URI, prints the recipient of the key.",
+     "skep key show s3://bucket/prefix\n"
+     "skep key show s3://bucket/prefix --key-file app.key\n"
+     "skep key show --key-file app.key\n",
+     "skep-key(1)", key_show_args, key_show_options, cli_key_show},
+    {"key", "wrap", "Let one more key open what is sealed in a store",
+     "What was sealed stays as it is. Where nothing is sealed yet, and no present key\n"
+     "is given, the store's key ring is made, which else the first put does.",
+     "skep key wrap s3://bucket --key-file app.key --new-key-file spare.key\n"
+     "skep key wrap s3://bucket --key-file app.key --recipient x25519:...\n",
+     "skep-key(1)", store_args, key_change_options, cli_key_wrap},
+    {"key", "rotate", "Let another key open what is sealed in a store, and not this one",
+     "What was sealed stays as it is. Who has kept the old key and an old copy of the\n"
+     "key ring still opens that: after a theft, copy the store with skep store sync.",
+     "skep key rotate s3://bucket --key-file app.key --new-key-file next.key\n"
+     "skep key rotate s3://bucket --key-file app.key --recipient x25519:...\n",
+     "skep-key(1)", store_args, key_change_options, cli_key_rotate},
     {"version", NULL, "Print the versions of skep and of the SQLite inside it", NULL,
      "skep version\n"
      "skep version --json\n",

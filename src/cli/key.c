@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 /* A core dump would hold pages of the database and SQLite's copy of the key. */
-static void forbid_core_dumps(void)
+void cli_key_in_memory(void)
 {
     const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
@@ -43,7 +43,7 @@ static int from_environment(skep_key **out)
 
 cli_exit cli_key_file(const cli_ui *ui, const char *path, skep_key **out)
 {
-    forbid_core_dumps();
+    cli_key_in_memory();
     return skep_key_file(path, out) < 0 ? cli_fail(ui) : CLI_DONE;
 }
 
@@ -54,7 +54,7 @@ cli_exit cli_keys_read(const cli_call *call, cli_keys *keys)
     *keys = (cli_keys){.cipher = cipher_of(cli_value(call, CLI_OPT_CIPHER))};
     int rc = from_environment(&key);
     if (key != NULL)
-        forbid_core_dumps();
+        cli_key_in_memory();
     if (path != NULL) {
         skep_key_free(key);
         return cli_key_file(call->ui, path, &keys->key);

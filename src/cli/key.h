@@ -29,6 +29,9 @@ typedef struct cli_keys {
 cli_exit cli_keys_read(const cli_call *call, cli_keys *keys);
 void cli_keys_dispose(cli_keys *keys);
 
+/* This process holds a key, or is about to: it leaves no core dump from now on. */
+void cli_key_in_memory(void);
+
 /* One key file (--new-key-file and the like). */
 cli_exit cli_key_file(const cli_ui *ui, const char *path, skep_key **out);
 

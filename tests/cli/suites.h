@@ -9,5 +9,6 @@ extern const harness_suite rekey_suite, running_suite, optimize_suite, checkpoin
     query_suite, stats_suite, status_suite, terminal_suite, tour_suite, write_suite;
 extern const harness_suite store_suite, store_copy_suite;
 extern const harness_suite bench_suite, export_suite, import_suite, scan_suite;
+extern const harness_suite key_suite;
 
 #endif

@@ -10,12 +10,13 @@
 #include "run.h"
 
 static const char *const commands[][2] = {
-    {"tour", NULL},   {"db", "status"},    {"db", "check"},      {"db", "stats"},
-    {"db", "rekey"},  {"db", "optimize"},  {"db", "checkpoint"}, {"db", "query"},
-    {"bench", "db"},  {"db", "import"},    {"db", "export"},     {"version", NULL},
-    {"serve", NULL},  {"store", "status"}, {"store", "ls"},      {"store", "get"},
-    {"store", "put"}, {"store", "rm"},     {"store", "cp"},      {"store", "sync"},
-    {"store", "test"}};
+    {"tour", NULL},    {"db", "status"},    {"db", "check"},      {"db", "stats"},
+    {"db", "rekey"},   {"db", "optimize"},  {"db", "checkpoint"}, {"db", "query"},
+    {"bench", "db"},   {"db", "import"},    {"db", "export"},     {"version", NULL},
+    {"serve", NULL},   {"store", "status"}, {"store", "ls"},      {"store", "get"},
+    {"store", "put"},  {"store", "rm"},     {"store", "cp"},      {"store", "sync"},
+    {"store", "test"}, {"key", "generate"}, {"key", "show"},      {"key", "wrap"},
+    {"key", "rotate"}};
 
 TEST(no_arguments_print_the_short_help_and_exit_2)
 {

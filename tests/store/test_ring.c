@@ -415,7 +415,7 @@ TEST(no_change_of_a_ring_is_lost_where_many_change_it)
     sealing_put(store, "k", "v", 1);
     harness_threads(THREADS, add_own, &r);
     ck_assert_uint_eq(count_of(r.memory), 1 + THREADS);
-    for (uint8_t i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++) {
         skep_key *own = sealing_key((uint8_t)(100 + i));
         reads(r.memory, own, "k", "v");
         skep_key_free(own);
