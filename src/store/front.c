@@ -51,7 +51,7 @@ int skep_store_adopt(skep_store *store)
                           "%u here: build it with this skep's headers",
                           abi, SKEP_STORE_ENGINE_ABI);
     }
-    skep_store_opts opts = {.retry_ms = 60000};
+    skep_store_opts opts = {.retry_ms = -1}; /* what it stands on tries again, or nobody does */
     return skep__front_adopt(store, &opts);
 }
 

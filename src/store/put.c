@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/net.h"
 #include "os/os.h"
 #include "store/front_private.h"
 
@@ -166,9 +167,52 @@ void skep_put_abort(skep_put *put)
     put->engine->put_abort(put);
 }
 
+/* ---- what can be sent once more ---- */
+
+typedef struct sending {
+    skep_put_opts opts; /* of the next attempt */
+    skep_io io;
+    skep__retry retry;
+    skep__progress told;
+    uint64_t most; /* bytes that were told of; those sent again are not */
+} sending;
+
+static void tell_once(uint64_t done, uint64_t total, void *ctx)
+{
+    sending *s = ctx;
+    if (done <= s->most)
+        return;
+    s->most = done;
+    s->told.fn(done, total, s->told.ctx);
+}
+
+/* Stays where it is until it was sent. */
+static int begin_sending(const skep_store *store, const skep_put_opts *opts, uint64_t bytes,
+                         sending *s)
+{
+    *s = (sending){.opts = *opts};
+    SKEP__TRY(skep__front_io(&opts->io, &s->io, &s->told));
+    skep__retry_init(&s->retry, skep__front_of(store)->retry_ms, s->io.deadline_ns, s->io.cancel);
+    s->opts.bytes = bytes;
+    s->opts.io.progress = s->told.fn != NULL ? tell_once : NULL;
+    s->opts.io.ctx = s;
+    return SKEP_OK;
+}
+
+/* The network failed, and nothing was changed: an engine that could not repeat its request had no
+ * content any more, and here it still is. SKEP_OK: try again. */
+static int send_again(sending *s, int rc)
+{
+    if (rc != SKEP_ENET || skep_last_error()->outcome != SKEP_OUTCOME_NONE)
+        return rc;
+    SKEP__TRY(skep__retry_again(&s->retry, -1));
+    s->opts.io.timeout_ms = skep__io_opts(&s->io).timeout_ms; /* what is left of it */
+    return SKEP_OK;
+}
+
 /* ---- memory ---- */
 
-/* Write it all and commit, or abort. `*sent`: the commit was begun. */
+/* Write it all and commit, or abort. */
 static int put_memory(skep_store *store, const char *key, skep_slice data,
                       const skep_put_opts *opts, skep_object *out)
 {
@@ -196,8 +240,14 @@ int skep_store_put(skep_store *store, const char *key, skep_slice data, const sk
     SKEP__REQUIRE(data.data != NULL || data.len == 0);
     SKEP__TRY(skep__front_object_asked(out));
     SKEP__TRY(skep__front_opts(&taken, sizeof(taken), opts, "skep_put_opts"));
-    taken.bytes = data.len;
-    return put_memory(store, key, data, &taken, out);
+    sending sent;
+    SKEP__TRY(begin_sending(store, &taken, data.len, &sent));
+    int rc = put_memory(store, key, data, &sent.opts, out);
+    while (rc < 0) {
+        SKEP__TRY(send_again(&sent, rc));
+        rc = put_memory(store, key, data, &sent.opts, out);
+    }
+    return rc;
 }
 
 /* ---- files ---- */
@@ -306,6 +356,13 @@ int skep_store_put_file(skep_store *store, const char *key, const char *path,
     SKEP__TRY(skep__front_key(store, key));
     SKEP__CLEANUP(close_source) source from = {.fd = -1};
     SKEP__TRY(open_source(path, &from));
-    taken.bytes = from.info.size;
-    return put_source(store, key, &from, &taken, out);
+    sending sent;
+    SKEP__TRY(begin_sending(store, &taken, from.info.size, &sent));
+    int rc = put_source(store, key, &from, &sent.opts, out);
+    while (rc < 0) {
+        SKEP__TRY(send_again(&sent, rc));
+        SKEP__TRY(skep__os_rewind(from.fd, path));
+        rc = put_source(store, key, &from, &sent.opts, out);
+    }
+    return rc;
 }

@@ -97,15 +97,15 @@ int skep_store_delete(skep_store *store, const char *key, const skep_io_opts *op
 static int remove_batch(skep_store *store, const char *const *keys, size_t n, const skep_io *io,
                         int *results)
 {
-    bool told = false;
+    size_t failed = 0;
     for (size_t i = 0; i < n; i++)
         results[i] = SKEP_OK;
     int rc = store->engine->remove(store, keys, n, io, results);
     for (size_t i = 0; i < n; i++)
-        told = told || results[i] < 0;
-    for (size_t i = 0; i < n && rc < 0 && !told; i++)
+        failed += results[i] < 0;
+    for (size_t i = 0; i < n && rc < 0 && failed == 0; i++)
         results[i] = rc;
-    return rc < 0 && !told ? rc : SKEP_OK;
+    return rc < 0 && (failed == 0 || failed == n) ? rc : SKEP_OK;
 }
 
 /* The detail is that of what failed first, or of what an engine said last. */

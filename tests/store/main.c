@@ -21,6 +21,7 @@ static const harness_suite *const suites[] = {
     &mirror_queue_suite,
     &mirror_suite,
     &mirror_file_suite,
+    &uri_suite,
     NULL,
 };
 static const harness_role roles[] = {

@@ -27,6 +27,7 @@ extern const harness_suite mirror_file_suite;
 int mirror_role(int argc, char **argv);
 extern const harness_suite sync_suite;
 extern const harness_suite tree_suite;
+extern const harness_suite uri_suite;
 
 int s3_writer_role(int argc, char **argv);
 
