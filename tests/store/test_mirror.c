@@ -226,6 +226,35 @@ TEST(A22_two_synchronous_writers_leave_stores_that_agree)
     end_pair(&r);
 }
 
+static void other_puts(void *ctx)
+{
+    store_put(ctx, "k", "the other's");
+}
+
+/* The other one's put, all of it, falls between the primary and the replica of ours. */
+TEST(A22_the_writer_that_the_primary_took_last_is_right)
+{
+    race r;
+    (void)make_pair(&r, SKEP_MIRROR_SYNC);
+    point_run("mirror.after_primary", 1, other_puts, r.mirrors[1]);
+    store_put(r.mirrors[0], "k", "ours");
+    store_holds(r.primary, "k", "the other's");
+    store_holds(r.replica, "k", "the other's");
+    point_clear();
+    end_pair(&r);
+}
+
+TEST(what_changes_in_the_primary_while_it_is_copied_is_copied_again)
+{
+    set s = set_open(2, SKEP_MIRROR_ASYNC, SKEP_CONFLICT_LATEST);
+    point_run("mirror.after_replica", 1, other_puts, s.under[0]);
+    store_put(s.mirror, "k", "ours");
+    flush(&s);
+    store_holds(s.under[1], "k", "the other's");
+    point_clear();
+    set_close(&s);
+}
+
 TEST(A22_two_asynchronous_writers_leave_stores_that_agree)
 {
     race r;
@@ -768,6 +797,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_primary_that_fails_leaves_nothing_changed),
     HARNESS_TEST(a_replica_that_fails_in_its_commit_is_told_as_unreplicated),
     HARNESS_TEST(A22_two_synchronous_writers_leave_stores_that_agree),
+    HARNESS_TEST(A22_the_writer_that_the_primary_took_last_is_right),
+    HARNESS_TEST(what_changes_in_the_primary_while_it_is_copied_is_copied_again),
     HARNESS_TEST(A22_two_asynchronous_writers_leave_stores_that_agree),
     HARNESS_TEST(reads_fall_back_where_the_primary_is_down),
     HARNESS_TEST(a_transfer_and_a_list_that_are_cut_go_on_elsewhere),
