@@ -95,10 +95,10 @@ static void answer_free(front_answer *answer)
     *answer = (front_answer){.status = 200};
 }
 
-/* Nobody frees it: a test's process ends soon. */
 const char *front_header(const front_request *request, const char *name)
 {
-    return lines_find(request->headers, name);
+    char *value = lines_find(request->headers, name);
+    return value == NULL ? NULL : harness_keep(value);
 }
 
 /* ---- rules ---- */

@@ -119,6 +119,8 @@ const void *harness_arg(void);
 const char *harness_dir(void);
 /* A path in it. Lives until the test ends. */
 const char *harness_path(const char *name);
+/* Have `block`, which malloc gave, live until the test ends, without being a leak. Returns it. */
+void *harness_keep(void *block);
 
 /* If root runs the tests, root reads and writes everything: go on as nobody, who then owns the
  * test's directory. For the rest of this test. */

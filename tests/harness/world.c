@@ -116,7 +116,7 @@ void world_end(void)
     }
 }
 
-static void *keep(void *block)
+void *harness_keep(void *block)
 {
     keepsake *k = malloc(sizeof(*k));
     if (block == NULL || k == NULL)
@@ -137,7 +137,7 @@ const char *harness_dir(void)
 const char *harness_path(const char *name)
 {
     size_t size = strlen(test_dir) + strlen(name) + 2;
-    char *path = keep(malloc(size));
+    char *path = harness_keep(malloc(size));
     (void)snprintf(path, size, "%s/%s", test_dir, name);
     return path;
 }
@@ -176,7 +176,7 @@ void *harness_read_file(const char *path, size_t *size)
     if (fd < 0 || fstat(fd, &st) != 0)
         ck_abort_msg("open %s: errno %d", path, errno);
     size_t want = (size_t)st.st_size;
-    char *data = keep(malloc(want + 1));
+    char *data = harness_keep(malloc(want + 1));
     size_t have = 0;
     while (have < want) {
         ssize_t n = read(fd, data + have, want - have);
