@@ -9,6 +9,7 @@ static const harness_suite *const suites[] = {
     &front_suite,
     &remote_suite,
     &remote_failure_suite,
+    &remote_sweep_suite,
     &s3_credentials_suite,
     &s3_sign_suite,
     &s3_suite, &s3_get_suite, &s3_killed_suite, &s3_parts_suite, &s3_put_suite, &s3_sweep_suite,

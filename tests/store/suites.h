@@ -10,6 +10,7 @@ extern const harness_suite filters_suite;
 extern const harness_suite front_suite;
 extern const harness_suite remote_failure_suite;
 extern const harness_suite remote_suite;
+extern const harness_suite remote_sweep_suite;
 extern const harness_suite s3_sign_suite;
 extern const harness_suite s3_suite;
 extern const harness_suite s3_get_suite;
