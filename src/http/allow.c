@@ -138,6 +138,9 @@ static int check_scope(http_request *r, const http_route *route)
         return refuse(403, SKEP_EREADONLY, "this server changes nothing");
     if (route->write && r->who != NULL && !r->who->write)
         return refuse(403, SKEP_EDENIED, "this API key may read only");
+    bool ring = r->method != HTTP_DEL && strcmp(t->key, HTTP_KEY_RING) == 0;
+    if (route->place == HTTP_OBJECT && !ring && http_key_is_own(t->key))
+        return 400;
     if (route->place == HTTP_OBJECT && !http_key_covers(r->who, t->key))
         return refuse(403, SKEP_EDENIED, "the key lies outside the prefix of this API key");
     if (route->place == HTTP_METRICS && scope[0] != '\0')

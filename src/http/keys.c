@@ -167,6 +167,15 @@ http_key *http_keys_find(const http_keys *keys, const char *token)
     return found;
 }
 
+bool http_key_is_own(const char *key)
+{
+    static const char own[] = ".skep/";
+    if (strncmp(key, own, sizeof(own) - 1) != 0)
+        return false;
+    (void)skep_fail(SKEP_EINVALID, "http", "the key: what begins with %s is for skep itself", own);
+    return true;
+}
+
 bool http_key_covers(const http_key *who, const char *key)
 {
     return who == NULL || strncmp(key, who->prefix, strlen(who->prefix)) == 0;

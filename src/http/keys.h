@@ -37,6 +37,10 @@ http_key *http_keys_find(const http_keys *keys, const char *token);
 
 /* May `who` (NULL: everybody may) touch this key? */
 bool http_key_covers(const http_key *who, const char *key);
+/* Is it one of skep's own, under `.skep/`? Of those only the key ring of sealed stores can be read
+ * and put; SKEP_EINVALID stands in the error detail then. */
+bool http_key_is_own(const char *key);
+#define HTTP_KEY_RING ".skep/keys"
 
 /* Read a file of secrets: `forbidden` are the bits that its mode may not have. The caller wipes and
  * frees `*out`, which a NUL follows. */

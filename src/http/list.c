@@ -55,7 +55,9 @@ enum MHD_Result http_list(http_request *r)
 static int check_names(http_request *r, const http_names *names)
 {
     for (size_t i = 0; i < names->count; i++)
-        if (!http_key_covers(r->who, names->keys[i]))
+        if (http_key_is_own(names->keys[i]))
+            return SKEP_EINVALID;
+        else if (!http_key_covers(r->who, names->keys[i]))
             return skep_fail(SKEP_EDENIED, "http",
                              "a key lies outside the prefix of this API key; nothing was deleted");
     return SKEP_OK;
@@ -99,9 +101,10 @@ enum MHD_Result http_delete_many(http_request *r)
     int rc = http_delete_parse(skep_slice_of(r->body, r->body_len), &names);
     if (rc < 0)
         return http_answer_failure(r, rc == SKEP_ENOMEM ? 503 : 400, skep_last_error());
-    enum MHD_Result answered = check_names(r, &names) < 0
-                                   ? http_answer_failure(r, 403, skep_last_error())
-                                   : delete_names(r, &names);
+    rc = check_names(r, &names);
+    enum MHD_Result answered =
+        rc < 0 ? http_answer_failure(r, rc == SKEP_EINVALID ? 400 : 403, skep_last_error())
+               : delete_names(r, &names);
     http_names_dispose(&names);
     return answered;
 }
@@ -114,6 +117,8 @@ enum MHD_Result http_copy_object(http_request *r)
     skep_put_opts opts = SKEP_PUT_OPTS_INIT;
     skep_object object = SKEP_OBJECT_INIT;
     if (http_copy_parse(skep_slice_of(r->body, r->body_len), &copy) < 0)
+        return http_answer_failure(r, 400, skep_last_error());
+    if (http_key_is_own(copy.from) || http_key_is_own(copy.to))
         return http_answer_failure(r, 400, skep_last_error());
     if (!http_key_covers(r->who, copy.from) || !http_key_covers(r->who, copy.to)) {
         (void)skep_fail(SKEP_EDENIED, "http", "a key lies outside the prefix of this API key");

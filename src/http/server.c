@@ -216,6 +216,7 @@ int skep_serve_open(skep_store *store, const skep_serve_opts *opts, skep_serve *
         rc = skep_fail(SKEP_EINTERNAL, "http", "libsodium cannot be used");
     if (rc < 0)
         return rc;
+    skep_store_allow_own(store); /* http_key_is_own() lets little of it through */
     skep_serve *serve = make(store, &all);
     if (serve == NULL)
         return skep_fail(SKEP_ENOMEM, "http", "out of memory");

@@ -68,6 +68,12 @@ void skep__store_allow_own(skep_store *store)
     atomic_store(&front->own, true);
 }
 
+/* For engines, filters and servers outside, which have the public headers only. */
+void skep_store_allow_own(skep_store *store)
+{
+    skep__store_allow_own(store);
+}
+
 void skep__front_hand_copies(skep_store *store)
 {
     skep__front *front = store->front;

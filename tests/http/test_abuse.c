@@ -113,6 +113,27 @@ TEST(a_zero_byte_in_the_path_does_not_shorten_it)
     world_stop(&w);
 }
 
+TEST(of_keys_of_skep_itself_only_the_ring_passes_and_stays)
+{
+    world w = world_start(NULL);
+    static const char json[] = "Content-Type: application/json\r\n";
+    answer a = ask_with(&w, "PUT", "/v1/objects/.skep/keys", "If-None-Match: *\r\n", "ring");
+    ck_assert_int_eq(a.status, 200);
+    a = ask_for(&w, "GET", "/v1/objects/.skep/keys", "");
+    ck_assert_int_eq(a.status, 200);
+    a = ask_for(&w, "DELETE", "/v1/objects/.skep/keys", "");
+    ck_assert_int_eq(a.status, 400);
+    a = ask_with(&w, "POST", "/v1/delete", json, "{\"keys\":[\"a\",\".skep/keys\"]}");
+    ck_assert_int_eq(a.status, 400);
+    a = ask_with(&w, "POST", "/v1/copy", json, "{\"from\":\".skep/keys\",\"to\":\"x\"}");
+    ck_assert_int_eq(a.status, 400);
+    a = ask_with(&w, "POST", "/v1/copy", json, "{\"from\":\"a\",\"to\":\".skep/keys\"}");
+    ck_assert_int_eq(a.status, 400);
+    a = ask_for(&w, "GET", "/v1/objects/.skep/keys", "");
+    ck_assert_int_eq(a.status, 200);
+    world_stop(&w);
+}
+
 TEST(paths_that_are_no_keys_are_refused)
 {
     static const char *const paths[] = {
@@ -352,6 +373,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(what_is_no_http_is_no_request),
     HARNESS_TEST(a_zero_byte_in_the_path_does_not_shorten_it),
     HARNESS_TEST(paths_that_are_no_keys_are_refused),
+    HARNESS_TEST(of_keys_of_skep_itself_only_the_ring_passes_and_stays),
     HARNESS_TEST(a_head_that_is_too_large_is_refused),
     HARNESS_TEST(a_body_that_is_cut_stores_nothing),
     HARNESS_TEST(clients_that_are_too_slow_are_ended),

@@ -122,6 +122,10 @@ struct skep_list {
  * when it fails. A filter calls the public functions on the store that it holds. */
 SKEP_API int skep_store_adopt(skep_store *store) SKEP_CHECK;
 
+/** Let keys under `.skep/` pass on this store: for a filter that keeps something there, and for a
+ *  server of such a filter. Not for applications. */
+SKEP_API void skep_store_allow_own(skep_store *store);
+
 /** Fill this thread's error detail (skep_last_error()) and return `code`: `room` names who speaks,
  *  the text says what, which, why, in one line without secrets. */
 SKEP_API int skep_fail(int code, const char *room, const char *format, ...)
