@@ -22,6 +22,7 @@ static const harness_suite *const suites[] = {
     &mirror_queue_suite,
     &mirror_suite,
     &mirror_file_suite,
+    &mirror_sweep_suite,
     &uri_suite,
     NULL,
 };

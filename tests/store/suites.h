@@ -25,6 +25,7 @@ extern const harness_suite s3_xml_suite;
 extern const harness_suite mirror_queue_suite;
 extern const harness_suite mirror_suite;
 extern const harness_suite mirror_file_suite;
+extern const harness_suite mirror_sweep_suite;
 int mirror_role(int argc, char **argv);
 extern const harness_suite sync_suite;
 extern const harness_suite tree_suite;
