@@ -150,7 +150,24 @@ TEST(the_mirror_of_the_guide_is_in_both_and_an_archive)
                             "1 copied, 0 failed\n");
 }
 
+TEST(the_store_of_the_guide_has_what_it_says)
+{
+    char uri[4096];
+    (void)snprintf(uri, sizeof(uri), "file:%s", harness_path("objects"));
+    ran r = example("store", uri, NULL);
+    ck_assert_str_eq(r.err, "");
+    ck_assert_int_eq(r.status, 0);
+    ck_assert_str_eq(r.out, "turns/1: taken\n"
+                            "turns/1: SKEP_EEXISTS\n"
+                            "notes/today: 13 bytes\n"
+                            "numbers: 3890 bytes\n"
+                            "turns/1: 4 bytes\n"
+                            "first\n"
+                            "second\n");
+}
+
 static const harness_test tests[] = {
+    HARNESS_TEST(the_store_of_the_guide_has_what_it_says),
     HARNESS_TEST(the_mirror_of_the_guide_is_in_both_and_an_archive),
     HARNESS_TEST(the_encrypted_database_changes_its_key),
     HARNESS_TEST(the_sealed_store_of_the_guide_opens_for_whom_it_says),
