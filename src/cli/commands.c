@@ -221,7 +221,7 @@ static const cli_option bench_options[] = {
     {0},
 };
 
-static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory", CLI_ARG_MAYBE}, {0}};
+static const cli_arg tour_args[] = {{"CHAPTER", CLI_WORDS, "inventory store", CLI_ARG_MAYBE}, {0}};
 static const cli_option tour_options[] = {
     {CLI_OPT_SOURCE, 0, "source", "DIR", CLI_DIRECTORY, NULL,
      "The directory whose files are recorded; /usr/share", CLI_MAYBE},
@@ -274,7 +274,9 @@ const cli_command cli_commands[] = {
      "\n"
      "inventory   16 threads record every file below a directory, each file in a\n"
      "            durable transaction of its own; three questions are asked; a\n"
-     "            process is killed in the middle of its writes. Under a minute.",
+     "            process is killed in the middle of its writes. Under a minute.\n"
+     "store       Files become sealed objects, in a directory, and on S3 where\n"
+     "            S3_ENDPOINT and S3_BUCKET are set; a flipped bit is named.",
      "skep tour\n"
      "skep tour inventory --source ~\n"
      "skep tour --json\n",

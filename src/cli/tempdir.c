@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/tempdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,25 +65,18 @@ cli_exit cli_tempdir_make(const cli_ui *ui, const char *base, const char *name, 
     return CLI_DONE;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path) != 0 && errno != ENOENT ? errno : 0;
+}
+
 cli_exit cli_tempdir_remove(const cli_ui *ui, const cli_tempdir *dir)
 {
-    DIR *list = opendir(dir->path);
-    if (list == NULL)
-        return cli_fail_errno(ui, errno, "remove", dir->path);
-    const struct dirent *entry;
-    while ((entry = readdir(list)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(list), entry->d_name, 0) != 0 && errno != ENOENT) {
-            int why = errno;
-            (void)closedir(list);
-            return cli_fail_errno(ui, why, "empty", dir->path);
-        }
-    }
-    (void)closedir(list);
-    if (rmdir(dir->path) != 0)
-        return cli_fail_errno(ui, errno, "remove", dir->path);
-    return CLI_DONE;
+    int why = nftw(dir->path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return why != 0 ? cli_fail_errno(ui, why > 0 ? why : errno, "remove", dir->path) : CLI_DONE;
 }
 
 /* The name is gone before anything is in it, so that nothing stays whatever happens. */

@@ -16,7 +16,7 @@ typedef struct cli_tempdir {
 /* In `base`; NULL: in TMPDIR, else in /tmp, or in /var/tmp where /tmp is in memory. `name` is what
  * its name begins with. */
 cli_exit cli_tempdir_make(const cli_ui *ui, const char *base, const char *name, cli_tempdir *out);
-/* Remove it and the files in it; nobody else made any. */
+/* Remove it and all that is in it; nobody else made any. */
 cli_exit cli_tempdir_remove(const cli_ui *ui, const cli_tempdir *dir);
 
 /* A file for reading and writing that has no name, in TMPDIR, else in /tmp; -1 and errno. A secret

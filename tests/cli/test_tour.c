@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "store/s3_server.h"
 
 #define FILES 150
 #define BIG_SOURCE "/usr/share"
@@ -134,7 +135,7 @@ TEST(the_tour_gives_its_figures_and_leaves_nothing)
 {
     const char *source = small_source();
     const char *tmp = use_own_tmp();
-    ran r = SKEP("tour", "--source", source, "--json");
+    ran r = SKEP("tour", "inventory", "--source", source, "--json");
     ck_assert_int_eq(r.status, 0);
     ck_assert_str_eq(r.err, "");
     json_t *tour = parse_json(r.out);
@@ -184,6 +185,52 @@ TEST(the_tour_tells_its_story_in_80_columns)
         line += *line == '\n';
     }
     ck_assert_uint_eq(entries(tmp), 0);
+}
+
+static void check_side(const json_t *side)
+{
+    int64_t objects = number(side, NULL, "objects"); /* all, or those of the first two seconds */
+    ck_assert_int_gt(objects, 0);
+    ck_assert_int_eq(number(side, NULL, "listed"), objects);
+    ck_assert_int_eq(number(side, NULL, "same"), objects);
+}
+
+TEST(the_chapter_of_stores_names_the_flipped_bit_and_leaves_nothing)
+{
+    const char *source = small_source();
+    const char *tmp = use_own_tmp();
+    ck_assert_int_eq(unsetenv("S3_BUCKET"), 0);
+    ran r = SKEP("tour", "store", "--source", source, "--json");
+    ck_assert_msg(r.status == 0, "%s%s", r.out, r.err);
+    json_t *tour = parse_json(r.out);
+    check_side(json_object_get(tour, "directory"));
+    ck_assert_str_eq(word(json_object_get(tour, "other_key"), "code"), "SKEP_EAUTH");
+    ck_assert_str_eq(word(json_object_get(tour, "flipped_bit"), "code"), "SKEP_ECORRUPT");
+    ck_assert(contains(word(json_object_get(tour, "s3"), "left_out"), "is not set"));
+    json_decref(tour);
+    ck_assert_uint_eq(entries(tmp), 0);
+    r = SKEP("tour", "store", "--source", source);
+    ck_assert_int_eq(r.status, 0);
+    ck_assert(contains(r.out, " came back byte by byte"));
+    ck_assert(contains(r.out, "Left out."));
+    for (const char *line = r.out; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        ck_assert_msg(len <= 84, "%.*s", (int)len, line); /* a mark has three bytes */
+        line += len + (line[len] == '\n');
+    }
+}
+
+TEST(the_chapter_of_stores_works_on_s3_too)
+{
+    skep_store *store = s3_store(NULL, NULL); /* makes the bucket */
+    s3_end(store);
+    (void)use_own_tmp();
+    ck_assert_int_eq(setenv("S3_BUCKET", "skep-tests", 1), 0);
+    ran r = SKEP("tour", "store", "--source", small_source(), "--json");
+    ck_assert_msg(r.status == 0, "%s%s", r.out, r.err);
+    json_t *tour = parse_json(r.out);
+    check_side(json_object_get(tour, "s3"));
+    json_decref(tour);
 }
 
 TEST(a_stopped_tour_cleans_up)
@@ -251,6 +298,8 @@ TEST(no_room_for_the_temporary_directory_is_said)
 static const harness_test tests[] = {
     HARNESS_TEST(the_tour_gives_its_figures_and_leaves_nothing),
     HARNESS_TEST(the_tour_tells_its_story_in_80_columns),
+    HARNESS_TEST(the_chapter_of_stores_names_the_flipped_bit_and_leaves_nothing),
+    HARNESS_TEST(the_chapter_of_stores_works_on_s3_too),
     HARNESS_TEST(a_stopped_tour_cleans_up),
     HARNESS_TEST(the_child_does_not_outlive_a_killed_tour),
     HARNESS_TEST(a_source_that_is_none_is_refused),

@@ -28,7 +28,11 @@ cli_exit cli_tour(const cli_call *call)
     memcpy(t.dir, dir.path, sizeof(t.dir));
     t.file_system = dir.file_system;
     t.in_memory = dir.in_memory;
-    status = tour_chapter_inventory(&t);
+    const char *chapter = call->arg_count > 0 ? call->args[0] : "";
+    if (strcmp(chapter, "store") != 0)
+        status = tour_chapter_inventory(&t);
+    if (status == CLI_DONE && !tour_stopping() && strcmp(chapter, "inventory") != 0)
+        status = tour_chapter_store(&t);
     cli_exit removed = cli_tempdir_remove(call->ui, &dir);
     if (tour_stopping()) {
         cli_say(call->ui, "stopped; the temporary directory is gone");

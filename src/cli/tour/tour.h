@@ -223,6 +223,7 @@ typedef struct tour_inventory {
 } tour_inventory;
 
 cli_exit tour_chapter_inventory(tour *t);
+cli_exit tour_chapter_store(tour *t);
 void tour_show_record(tour *t, const tour_inventory *story);
 void tour_show_flight(tour *t, const tour_inventory *story);
 json_t *tour_flight_json(const tour_flight *f);
