@@ -133,7 +133,8 @@ typedef struct skep_sync_sum {
 /** Make `to` hold what `from` holds. An object that cannot be copied does not end it: SKEP_OK only
  * if each succeeded, else the first failure. With dry_run the sum is what would be done. `out` (may
  * be NULL) is filled in also when it fails. What was done before it ended is done: the next one
- * goes on from there. */
+ * goes on from there. Without prefixes the key ring of sealed objects (skep/seal.h) goes before
+ * them; SKEP_EEXISTS: `to` has another one. */
 SKEP_API int skep_store_sync(skep_store *from, skep_store *to, const skep_sync_opts *opts,
                              skep_sync_sum *out) SKEP_CHECK;
 

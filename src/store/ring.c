@@ -161,3 +161,34 @@ int skep__ring_change(skep_store *store, const skep_io *io, skep__ring_fn *fn, v
                       "others changed the key ring of %.200s all the time, %d times",
                       skep_store_name(store), SKEP__RING_TRIES_MAX);
 }
+
+/* ---- copies ---- */
+
+static int take_over(skep__keyring *ring, bool there, void *ctx)
+{
+    const skep__keyring *source = ctx;
+    if (there && memcmp(ring->lineage, source->lineage, sizeof(ring->lineage)) != 0)
+        return SKEP__FAIL(SKEP_EEXISTS,
+                          "there is a key ring (%s) already, another one: what is sealed here does "
+                          "not open there. Copy it with the keys of both, or into an empty store",
+                          SKEP__RING_KEY);
+    if (there && memcmp(ring, source, sizeof(*ring)) == 0)
+        return 0;
+    *ring = *source;
+    return 1;
+}
+
+int skep__ring_carry(skep_store *from, skep_store *to, const skep_io *io)
+{
+    SKEP__CLEANUP(skep__ring_freep) skep__ring *source = skep__ring_new();
+    if (source == NULL)
+        return skep__oom();
+    skep__store_allow_own(from);
+    int rc = skep__ring_read(from, io, source);
+    if (rc == SKEP_ENOTFOUND)
+        return SKEP_OK;
+    SKEP__TRY(rc);
+    skep__store_allow_own(to);
+    rc = skep__ring_change(to, io, take_over, &source->keys, NULL);
+    return rc == SKEP_EINVALID ? SKEP_OK : rc; /* a sealed store, which has its own */
+}

@@ -34,4 +34,8 @@ typedef int skep__ring_fn(skep__keyring *ring, bool there, void *ctx);
 int skep__ring_change(skep_store *store, const skep_io *io, skep__ring_fn *fn, void *ctx,
                       skep__ring *out) SKEP_CHECK;
 
+/* Where `from` has a ring let `to` have it too, or what is sealed there and copied as it is opens
+ * for nobody. SKEP_EEXISTS: it has another one. */
+int skep__ring_carry(skep_store *from, skep_store *to, const skep_io *io) SKEP_CHECK;
+
 #endif

@@ -267,6 +267,8 @@ static int get_new(skep_store *store, const char *key, const char *if_etag, cons
                    sealed_get **out)
 {
     sealed_store *s = (sealed_store *)store;
+    if (strcmp(key, SKEP__RING_KEY) == 0)
+        return SKEP__FAIL(SKEP_ENOTFOUND, "%s is the key ring of the store below", key);
     if (s->key == NULL)
         return SKEP__FAIL(SKEP_EAUTH,
                           "%.200s was opened for writing, with recipients alone: reading it takes "

@@ -8,6 +8,8 @@
  * is passed over.
  */
 #include "store/sync.h"
+#include "store/front_private.h"
+#include "store/ring.h"
 
 #include <string.h>
 
@@ -238,6 +240,16 @@ static int run_with_locks(skep__sync *s)
     return rc;
 }
 
+/* Before the first object that it opens. Under another name none would open. */
+static int carry_ring(const skep__sync *s)
+{
+    skep_io io;
+    if (s->opts.dry_run != 0 || s->opts.from_prefix[0] != '\0' || s->opts.to_prefix[0] != '\0')
+        return SKEP_OK;
+    SKEP__TRY(skep__front_io(&s->opts.io, &io, NULL));
+    return skep__ring_carry(s->from, s->to, &io);
+}
+
 int skep_store_sync(skep_store *from, skep_store *to, const skep_sync_opts *opts,
                     skep_sync_sum *out)
 {
@@ -245,6 +257,7 @@ int skep_store_sync(skep_store *from, skep_store *to, const skep_sync_opts *opts
     SKEP__REQUIRE(to != NULL);
     skep__sync s = {.from = from, .to = to};
     SKEP__TRY(take_opts(&s, opts));
+    SKEP__TRY(carry_ring(&s));
     int rc = run_with_locks(&s);
     if (out != NULL) {
         s.sum.size = out->size;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/mirror.h>
+
 #include "crypto/sealed.h"
 #include "harness/alloc.h"
 #include "store/memory.h"
@@ -510,6 +512,48 @@ TEST(a_ring_that_changes_all_the_time_is_given_up)
     skep_key_free(other);
 }
 
+/* ---- copies of what is sealed, as it is ---- */
+
+TEST(a_store_that_is_copied_as_it_is_opens_with_the_same_keys)
+{
+    skep_key *key = sealing_key(1);
+    skep_key *next = sealing_key(2);
+    skep_store *memory = memory_of(MEMORY_CAPS);
+    skep_store *copy = memory_of(MEMORY_CAPS);
+    skep_store *store = sealing_open(memory, key, NULL, 0);
+    skep_sync_opts opts = SKEP_SYNC_OPTS_INIT;
+    sealing_put(store, "k", "v", 1);
+    opts.dry_run = 1;
+    assert_ok(skep_store_sync(memory, copy, &opts, NULL));
+    opts.dry_run = 0;
+    skep_keyring *ring = NULL;
+    assert_fails(skep_keyring_read(copy, NULL, &ring), SKEP_ENOTFOUND);
+    assert_ok(skep_store_sync(memory, copy, &opts, NULL));
+    reads(copy, key, "k", "v");
+    skep_rewrap_opts change = rewrap_of(key, next, NULL);
+    assert_ok(skep_keyring_rotate(memory, &change));
+    assert_ok(skep_store_sync(memory, copy, &opts, NULL));
+    reads(copy, next, "k", "v");
+    reads_not(copy, key, "k");
+    /* Into one that has a ring of its own nothing is copied that would not open there. */
+    skep_store *other = memory_of(MEMORY_CAPS);
+    skep_store *sealed = sealing_open(other, key, NULL, 0);
+    sealing_put(sealed, "l", "w", 1);
+    assert_fails(skep_store_sync(memory, other, &opts, NULL), SKEP_EEXISTS);
+    assert_fails(skep_store_head(other, "k", NULL, &(skep_object)SKEP_OBJECT_INIT), SKEP_ENOTFOUND);
+    /* From sealed to sealed each keeps its own. */
+    assert_ok(skep_store_sync(store, sealed, &opts, NULL));
+    reads(other, key, "k", "v");
+    reads(other, key, "l", "w");
+    assert_ok(skep_store_close(sealed));
+    assert_ok(skep_store_close(store));
+    assert_ok(skep_store_close(other));
+    assert_ok(skep_store_close(copy));
+    assert_ok(skep_store_close(memory));
+    skep_key_free(key);
+    skep_key_free(next);
+}
+
 /* ---- answers that are lost, and failures at each step ---- */
 
 TEST(a_ring_that_was_put_though_the_answer_was_lost_is_taken_as_it_is)
@@ -641,6 +685,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(of_many_rotations_one_wins_and_no_data_key_is_lost),
     HARNESS_TEST(the_same_rotation_by_many_is_done_once),
     HARNESS_TEST(a_ring_that_changes_all_the_time_is_given_up),
+    HARNESS_TEST(a_store_that_is_copied_as_it_is_opens_with_the_same_keys),
     HARNESS_TEST(a_ring_that_was_put_though_the_answer_was_lost_is_taken_as_it_is),
     HARNESS_TEST(over_a_store_that_fails_by_chance_nothing_that_was_reported_is_lost),
     HARNESS_TEST(no_memory_for_a_sealed_store_is_told_at_each_step),

@@ -309,9 +309,11 @@ TEST(an_object_that_is_deleted_meanwhile_is_no_failure)
     pair_open(&p, MEMORY_CAPS, MEMORY_CAPS);
     assert_ok(faulty_store_open(p.a, &p.a));
     store_put(p.a, "k", "1");
-    faulty_add(
-        p.a, &(faulty_step){
-                 .call = FAULTY_GET_OPEN, .nth = 1, .run = delete_source, .ctx = faulty_next(p.a)});
+    faulty_add(/* the first one looks for a key ring */
+               p.a, &(faulty_step){.call = FAULTY_GET_OPEN,
+                                   .nth = 2,
+                                   .run = delete_source,
+                                   .ctx = faulty_next(p.a)});
     assert_ok(run(&p));
     check_sum(&p, 1, 0, 0, 0, 0);
     store_lacks(p.b, "k");
