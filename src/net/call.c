@@ -26,6 +26,15 @@ static void clear(skep__net_call *c)
     c->error[0] = '\0';
 }
 
+/* Some of them are secrets. (What libcurl has written out of them is beyond our reach.) */
+static void wipe_headers(skep__net_call *call)
+{
+    for (struct curl_slist *line = call->headers; line != NULL; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
+    curl_slist_free_all(call->headers);
+    call->headers = NULL;
+}
+
 void skep__net_end(skep__net_call *call)
 {
     if (call == NULL)
@@ -33,8 +42,7 @@ void skep__net_end(skep__net_call *call)
     if (call->added)
         (void)curl_multi_remove_handle(call->multi, call->easy);
     (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(call->headers);
-    call->headers = NULL;
+    wipe_headers(call);
     skep__net_give_back(call);
 }
 

@@ -69,11 +69,15 @@ static void say_object(front_answer *answer, const skep_object *o)
     skep__buf_dispose(&out);
 }
 
-/* The ETag of a header without its quotes; NULL: there is no such header. */
+/* The ETag of a header without its quotes; NULL: there is no such header. Good until the next. */
 static const char *etag_of(const front_request *r, const char *name)
 {
+    static char etag[SKEP_STORE_ETAG_MAX + 1];
     const char *value = front_header(r, name);
-    return value == NULL ? NULL : strndup(value + 1, strlen(value) - 2);
+    if (value == NULL)
+        return NULL;
+    (void)snprintf(etag, sizeof(etag), "%.*s", (int)strlen(value) - 2, value + 1);
+    return etag;
 }
 
 static void put(skep_store *store, const char *key, const front_request *r, front_answer *answer)
@@ -134,19 +138,15 @@ static void get(skep_store *store, const char *key, const front_request *r, fron
     skep_arena_free(arena);
 }
 
-static const char *param(const char *target, const char *name)
+static void param(const char *target, const char *name, skep__buf *out)
 {
     char start[32];
-    skep__buf out = SKEP__BUF_INIT(4096);
     (void)snprintf(start, sizeof(start), "%s=", name);
     const char *at = strstr(target, start);
     if (at == NULL)
-        return "";
+        return;
     at += strlen(start);
-    assert_ok(skep__url_decode(&out, skep_slice_of(at, strcspn(at, "&"))));
-    const char *copy = strdup(skep__buf_text(&out));
-    skep__buf_dispose(&out);
-    return copy;
+    assert_ok(skep__url_decode(out, skep_slice_of(at, strcspn(at, "&"))));
 }
 
 static void list(skep_store *store, const front_request *r, front_answer *answer)
@@ -156,9 +156,13 @@ static void list(skep_store *store, const front_request *r, front_answer *answer
     skep_list *all = NULL;
     skep__buf out = SKEP__BUF_INIT(1 << 20);
     skep__json j = SKEP__JSON_INIT(&out);
-    opts.prefix = param(r->target, "prefix");
-    opts.after = param(r->target, "after");
-    uint64_t most = strtoull(param(r->target, "limit"), NULL, 10);
+    skep__buf params[3] = {SKEP__BUF_INIT(4096), SKEP__BUF_INIT(4096), SKEP__BUF_INIT(4096)};
+    param(r->target, "prefix", &params[0]);
+    param(r->target, "after", &params[1]);
+    param(r->target, "limit", &params[2]);
+    opts.prefix = skep__buf_text(&params[0]);
+    opts.after = skep__buf_text(&params[1]);
+    uint64_t most = strtoull(skep__buf_text(&params[2]), NULL, 10);
     uint64_t n = 0;
     assert_ok(skep_list_open(store, &opts, &all));
     skep__json_object(&j, NULL);
@@ -172,6 +176,8 @@ static void list(skep_store *store, const front_request *r, front_answer *answer
     skep_list_close(all);
     front_body(answer, out.data, out.len);
     skep__buf_dispose(&out);
+    for (size_t i = 0; i < 3; i++)
+        skep__buf_dispose(&params[i]);
 }
 
 static void delete_many(skep_store *store, const front_request *r, front_answer *answer)
