@@ -57,6 +57,7 @@ static void dispose(skep__mirror *m)
     skep__cancel_dispose(&m->stop);
     skep__cond_dispose(&m->change);
     skep__mutex_dispose(&m->mutex);
+    skep__free(m->queue_dir);
     skep__free(m->name);
     skep__free(m);
 }
@@ -136,6 +137,27 @@ const skep_store_engine skep__mirror_engine = {
     .list_close = skep__mirror_list_close,
 };
 
+/* By which the queue's file tells replicas apart: their names, and which one of that name. */
+static void make_ids(const skep__mirror *m, uint64_t *ids)
+{
+    for (size_t i = 1; i < m->n; i++) {
+        const char *name = skep_store_name(m->stores[i]);
+        uint64_t before = 0;
+        for (size_t k = 1; k < i; k++)
+            before += strcmp(name, skep_store_name(m->stores[k])) == 0 ? 1 : 0;
+        ids[i - 1] = skep__hash64(name, strlen(name), before);
+    }
+}
+
+/* What the file says, which another process may be writing. */
+static int look_up_lag(const skep__mirror *m, skep_mirror_lag *lag)
+{
+    uint64_t ids[SKEP__MQ_REPLICAS_MAX];
+    make_ids(m, ids);
+    const skep__mq_opts opts = {.dir = m->queue_dir, .ids = ids, .replicas = m->n - 1};
+    return skep__mq_look(&opts, lag);
+}
+
 int skep_mirror_lag_of(skep_store *store, skep_mirror_lag *out)
 {
     skep_mirror_lag lag = {.size = (uint32_t)sizeof(lag)};
@@ -144,6 +166,8 @@ int skep_mirror_lag_of(skep_store *store, skep_mirror_lag *out)
     SKEP__REQUIRE(out->size >= sizeof(out->size));
     if (store->engine != &skep__mirror_engine)
         return SKEP__FAIL(SKEP_EUNSUPPORTED, "%s is no mirror", skep_store_name(store));
+    if (mirror_of(store)->queue_dir != NULL)
+        SKEP__TRY(look_up_lag(mirror_of(store), &lag));
     if (mirror_of(store)->queue != NULL)
         skep__mq_lag(mirror_of(store)->queue, &lag);
     lag.size = out->size;
@@ -158,6 +182,8 @@ int skep_mirror_flush(skep_store *store, const skep_io_opts *opts)
     SKEP__TRY(skep__front_io(opts, &io, NULL));
     if (store->engine != &skep__mirror_engine)
         return SKEP__FAIL(SKEP_EUNSUPPORTED, "%s is no mirror", skep_store_name(store));
+    if (mirror_of(store)->reader)
+        return SKEP__FAIL(SKEP_EREADONLY, "%s was opened for reading", skep_store_name(store));
     return mirror_of(store)->queue != NULL ? skep__mq_flush(mirror_of(store)->queue, &io) : SKEP_OK;
 }
 
@@ -172,18 +198,6 @@ static int make_name(skep__mirror *m)
     int rc = skep__buf_take(&name, &m->name, NULL);
     skep__buf_dispose(&name);
     return rc;
-}
-
-/* By which the queue's file tells replicas apart: their names, and which one of that name. */
-static void make_ids(const skep__mirror *m, uint64_t *ids)
-{
-    for (size_t i = 1; i < m->n; i++) {
-        const char *name = skep_store_name(m->stores[i]);
-        uint64_t before = 0;
-        for (size_t k = 1; k < i; k++)
-            before += strcmp(name, skep_store_name(m->stores[k])) == 0 ? 1 : 0;
-        ids[i - 1] = skep__hash64(name, strlen(name), before);
-    }
 }
 
 static int start(skep__mirror *m)
@@ -204,6 +218,14 @@ static int start(skep__mirror *m)
                                      &m->workers[i]));
     }
     return SKEP_OK;
+}
+
+/* Beside the mirror that has the queue. */
+static int watch(skep__mirror *m)
+{
+    m->queue_dir = skep__strdup(m->opts.queue);
+    m->opts.queue = NULL;
+    return m->queue_dir == NULL ? skep__oom() : SKEP_OK;
 }
 
 static int locks_init(skep__mirror *m)
@@ -237,7 +259,7 @@ static int check_stores(skep_store *const *stores, size_t n)
 }
 
 int skep__mirror_make(skep_store *const *stores, size_t n, const skep_mirror_opts *opts,
-                      skep_store **out)
+                      bool reader, skep_store **out)
 {
     skep_mirror_opts complete;
     SKEP__TRY(take_opts(opts, &complete));
@@ -258,8 +280,9 @@ int skep__mirror_make(skep_store *const *stores, size_t n, const skep_mirror_opt
     SKEP__TRY(make_name(m));
     for (size_t i = 0; i < n; i++)
         skep__store_allow_own(stores[i]);
+    m->reader = reader;
     if (complete.mode == SKEP_MIRROR_ASYNC)
-        SKEP__TRY(start(m));
+        SKEP__TRY(reader ? watch(m) : start(m));
     *out = &SKEP__TAKE(m)->base;
     return SKEP_OK;
 }
@@ -270,7 +293,7 @@ int skep_store_mirror(skep_store *const *stores, size_t n, const skep_mirror_opt
     skep_store *store = NULL;
     SKEP__REQUIRE(stores != NULL);
     SKEP__REQUIRE(out != NULL);
-    SKEP__TRY(skep__mirror_make(stores, n, opts, &store));
+    SKEP__TRY(skep__mirror_make(stores, n, opts, false, &store));
     skep__mirror *m = mirror_of(store);
     m->n = 0; /* until it is a store they are the caller's */
     int rc = skep_store_adopt(store);

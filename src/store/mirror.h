@@ -27,7 +27,10 @@ struct skep__mirror {
     char *name;
     size_t n;
     skep_store *stores[SKEP_MIRROR_STORES_MAX];
-    skep__mq *queue;  /* NULL: synchronous */
+    skep__mq *queue; /* NULL: synchronous, or opened for reading */
+    bool reader;     /* opened for reading: nothing is repaired, */
+    char
+        *queue_dir; /* … and what the queue of an asynchronous one holds is looked up in its file */
     skep_cancel stop; /* of what the workers do */
     skep__mirror_worker workers[SKEP__MQ_REPLICAS_MAX];
 

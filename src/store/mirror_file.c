@@ -347,7 +347,8 @@ int skep__mirror_open(const skep__store_uri *uri, const skep_store_opts *opts, s
     mirror.conflict = (uint32_t)skep__settings_number(&file.mirror, ROW_CONFLICT);
     for (; o.n < file.n; o.n++)
         SKEP__TRY(open_store(&file.stores[o.n], opts, &o.stores[o.n]));
-    SKEP__TRY(skep__mirror_make(o.stores, o.n, &mirror, out));
+    SKEP__TRY(
+        skep__mirror_make(o.stores, o.n, &mirror, (opts->flags & SKEP_STORE_READONLY) != 0, out));
     o.n = 0;
     return SKEP_OK;
 }

@@ -37,8 +37,9 @@ typedef struct skep__mirror_file {
 int skep__mirror_file_parse(skep_slice text, const char *path, skep__mirror_file *out) SKEP_CHECK;
 void skep__mirror_file_dispose(skep__mirror_file *file);
 
-/* skep_store_mirror() without the front. */
+/* skep_store_mirror() without the front. `reader`: it will not be written to, and may be opened
+ * beside the one that is. */
 int skep__mirror_make(skep_store *const *stores, size_t n, const skep_mirror_opts *opts,
-                      skep_store **out) SKEP_CHECK;
+                      bool reader, skep_store **out) SKEP_CHECK;
 
 #endif

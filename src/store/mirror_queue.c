@@ -30,6 +30,10 @@ void skep__mq_close(skep__mq *q)
 {
     if (q == NULL)
         return;
+    skep__mutex_lock(&q->mutex);
+    if (q->fd >= 0 && q->out.len > 0) /* what is lost now is looked at once more, so it may fail */
+        skep__mq_log_hint(q);
+    skep__mutex_unlock(&q->mutex);
     skep__os_drop(&q->fd);
     skep__os_unlock(q->lock_path, &q->lock_fd);
     skep__mq_table_dispose(&q->table);
@@ -96,31 +100,45 @@ static int open_in(skep__mq *q, const char *dir)
     return skep__mq_log_begin(q);
 }
 
+static int make(const skep__mq_opts *opts, skep__mq **out)
+{
+    SKEP__CLEANUP(skep__freep) skep__mq *q = skep__calloc(1, sizeof(*q));
+    if (q == NULL)
+        return skep__oom();
+    q->fd = -1;
+    q->lock_fd = -1;
+    q->replicas = opts->replicas;
+    memcpy(q->ids, opts->ids, opts->replicas * sizeof(q->ids[0]));
+    q->objects_max = opts->objects_max;
+    q->bytes_max = opts->bytes_max;
+    q->next_seq = 1;
+    q->out = SKEP__BUF_INIT(SKEP__MQ_FRAME_MAX);
+    SKEP__TRY(skep__mutex_init(&q->mutex));
+    int rc = skep__cond_init(&q->change);
+    if (rc < 0) {
+        skep__mutex_dispose(&q->mutex);
+        return rc;
+    }
+    *out = SKEP__TAKE(q);
+    return skep__mq_table_init(&(*out)->table, opts->replicas);
+}
+
 int skep__mq_open(const skep__mq_opts *opts, skep__mq **out)
 {
     SKEP__CLEANUP(closep) skep__mq *q = NULL;
-    skep__mq *made = skep__calloc(1, sizeof(*made));
-    if (made == NULL)
-        return skep__oom();
-    made->fd = -1;
-    made->lock_fd = -1;
-    made->replicas = opts->replicas;
-    memcpy(made->ids, opts->ids, opts->replicas * sizeof(made->ids[0]));
-    made->objects_max = opts->objects_max;
-    made->bytes_max = opts->bytes_max;
-    made->next_seq = 1;
-    made->out = SKEP__BUF_INIT(SKEP__MQ_FRAME_MAX);
-    int rc = skep__mutex_init(&made->mutex);
-    if (rc >= 0 && (rc = skep__cond_init(&made->change)) < 0)
-        skep__mutex_dispose(&made->mutex);
-    if (rc < 0) {
-        skep__free(made);
-        return rc;
-    }
-    q = made;
-    SKEP__TRY(skep__mq_table_init(&q->table, opts->replicas));
+    SKEP__TRY(make(opts, &q));
     SKEP__TRY(open_in(q, opts->dir));
     *out = SKEP__TAKE(q);
+    return SKEP_OK;
+}
+
+int skep__mq_look(const skep__mq_opts *opts, skep_mirror_lag *out)
+{
+    SKEP__CLEANUP(closep) skep__mq *q = NULL;
+    SKEP__TRY(make(opts, &q));
+    SKEP__TRY(path_in(opts->dir, "queue", q->path));
+    SKEP__TRY(load(q));
+    skep__mq_lag(q, out);
     return SKEP_OK;
 }
 

@@ -73,6 +73,8 @@ void skep__mq_stop(skep__mq *q); /* skep__mq_next() returns false from here on *
 /* Is anything to be done for this replica: about `key`, or (NULL) at all? */
 bool skep__mq_behind(skep__mq *q, size_t replica, const char *key);
 void skep__mq_lag(skep__mq *q, skep_mirror_lag *out);
+/* The same of a queue that another process may have open, from its file. */
+int skep__mq_look(const skep__mq_opts *opts, skep_mirror_lag *out) SKEP_CHECK;
 /* Wait for all that was there when it was called. */
 int skep__mq_flush(skep__mq *q, const skep_io *io) SKEP_CHECK;
 

@@ -52,7 +52,9 @@ static bool is_outage(int rc)
 /* May stores[i] answer for `key` (NULL: for all)? */
 static bool is_current(skep__mirror *m, size_t i, const char *key)
 {
-    return m->queue == NULL || !skep__mq_behind(m->queue, i - 1, key);
+    if (m->queue == NULL) /* a reader of an asynchronous one cannot know */
+        return m->opts.mode == SKEP_MIRROR_SYNC;
+    return !skep__mq_behind(m->queue, i - 1, key);
 }
 
 /* ---- putting the primary right ---- */
@@ -87,6 +89,8 @@ static int repair_held(skep__mirror *m, size_t i, const char *key, const skep_io
 static void repair(skep__mirror *m, size_t i, const char *key, const skep_io *io)
 {
     skep__held held;
+    if (m->reader)
+        return;
     int rc = skep__mirror_hold(m, &held, key, io);
     if (rc >= 0) {
         rc = repair_held(m, i, key, io);

@@ -142,6 +142,34 @@ TEST(a_mirror_is_opened_by_its_file)
     assert_ok(skep_store_close(replica));
 }
 
+/* Somebody else writes, and the replica has to wait. */
+TEST(an_asynchronous_mirror_is_read_beside_the_one_that_writes)
+{
+    skep_store *m = NULL;
+    skep_store *reader = NULL;
+    char uri[1200];
+    skep_mirror_lag lag = {.size = (uint32_t)sizeof(lag)};
+    point_wait("mirror.before_replica");
+    assert_ok(open_conf(async_conf(""), &m));
+    store_put(m, "k", "12345");
+    point_reached("mirror.before_replica", 1);
+    (void)snprintf(uri, sizeof(uri), "mirror:%s?readonly=1", harness_path("m.conf"));
+    assert_ok(skep_store_open(uri, NULL, &reader));
+    store_holds(reader, "k", "12345");
+    assert_ok(skep_mirror_lag_of(reader, &lag));
+    ck_assert_uint_eq(lag.objects, 1);
+    ck_assert_uint_eq(lag.bytes, 5);
+    assert_fails(skep_mirror_flush(reader, NULL), SKEP_EREADONLY);
+    assert_fails(skep_mirror_repair(reader, NULL, NULL), SKEP_EREADONLY);
+    assert_fails(skep_store_delete(reader, "k", NULL), SKEP_EREADONLY);
+    point_clear();
+    assert_ok(skep_mirror_flush(m, NULL));
+    assert_ok(skep_store_close(m)); /* then all of it is in the file */
+    assert_ok(skep_mirror_lag_of(reader, &lag));
+    ck_assert_uint_eq(lag.objects, 0);
+    assert_ok(skep_store_close(reader));
+}
+
 TEST(files_with_secrets_are_checked)
 {
     skep_store *m = NULL;
@@ -263,6 +291,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_file_is_read_section_by_section),
     HARNESS_TEST(what_is_wrong_in_a_file_is_named_with_its_line),
     HARNESS_TEST(a_mirror_is_opened_by_its_file),
+    HARNESS_TEST(an_asynchronous_mirror_is_read_beside_the_one_that_writes),
     HARNESS_TEST(files_with_secrets_are_checked),
     HARNESS_TEST(no_change_is_lost_when_the_process_is_killed_at_any_step),
 };
