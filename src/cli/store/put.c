@@ -2,14 +2,17 @@
 /* `skep store put`: a file, or what standard input gives, to an object. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/stop.h"
 #include "cli/store/store.h"
 
 #define PIECE ((size_t)1 << 20)
+#define LOOK_EVERY_MS 50
 
 static void progressed(uint64_t done, uint64_t total, void *ctx)
 {
@@ -20,12 +23,26 @@ static void progressed(uint64_t done, uint64_t total, void *ctx)
 
 /* ---- streams ---- */
 
+/* A signal may come to any thread, and would not wake one that waits for a pipe. Returns false when
+ * there is no use in waiting. */
+static bool wait_for(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    while (!cli_stopping() && poll(&ready, 1, LOOK_EVERY_MS) == 0)
+        continue;
+    return !cli_stopping();
+}
+
 static cli_exit copy_in(store_session *s, const store_transfer *t, int fd, char *piece,
                         skep_put *put)
 {
     for (;;) {
+        if (!wait_for(fd)) {
+            cli_say(s->ui, "stopped; %s was not stored", t->key);
+            return CLI_FAILED;
+        }
         ssize_t n = read(fd, piece, PIECE);
-        if (n < 0 && errno == EINTR && skep_cancel_fired(s->cancel) == 0)
+        if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return cli_fail_errno(s->ui, errno, "read", t->path);

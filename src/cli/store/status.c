@@ -181,7 +181,8 @@ static cli_exit as_lines(const standing *n, cli_exit status)
     if (n->error.code == SKEP_OK) {
         row(n, &out, "holds", n->empty ? "nothing" : "objects");
         caps_row(n, &out);
-        (void)snprintf(text, sizeof(text), "yes, with %zu wrapped keys (skep key show)", n->wraps);
+        (void)snprintf(text, sizeof(text), "yes, with %zu wrapped key%s (skep key show)", n->wraps,
+                       n->wraps == 1 ? "" : "s");
         row(n, &out, "key ring", n->keyed ? text : "none");
         lag_row(n, &out);
     }
