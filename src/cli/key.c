@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/key.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -47,9 +48,9 @@ cli_exit cli_key_file(const cli_ui *ui, const char *path, skep_key **out)
     return skep_key_file(path, out) < 0 ? cli_fail(ui) : CLI_DONE;
 }
 
-cli_exit cli_keys_read(const cli_call *call, cli_keys *keys)
+/* From the file at `path`; NULL: from the environment, which is cleared in any case. */
+static cli_exit read_keys(const cli_call *call, const char *path, cli_keys *keys)
 {
-    const char *path = cli_value(call, CLI_OPT_KEY_FILE);
     skep_key *key = NULL;
     *keys = (cli_keys){.cipher = cipher_of(cli_value(call, CLI_OPT_CIPHER))};
     int rc = from_environment(&key);
@@ -61,6 +62,19 @@ cli_exit cli_keys_read(const cli_call *call, cli_keys *keys)
     }
     keys->key = key;
     return rc < 0 ? cli_fail(call->ui) : CLI_DONE;
+}
+
+cli_exit cli_keys_read(const cli_call *call, cli_keys *keys)
+{
+    return read_keys(call, cli_value(call, CLI_OPT_KEY_FILE), keys);
+}
+
+cli_exit cli_seal_keys_read(const cli_call *call, cli_keys *keys)
+{
+    const char *path = cli_value(call, CLI_OPT_KEY_FILE);
+    if (path == NULL)
+        path = getenv("SKEP_SEAL_KEY_FILE");
+    return read_keys(call, path != NULL && path[0] != '\0' ? path : NULL, keys);
 }
 
 void cli_keys_dispose(cli_keys *keys)

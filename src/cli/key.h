@@ -27,6 +27,9 @@ typedef struct cli_keys {
 /* Read what the command line and the environment give, and clear the environment of it. Where a key
  * was given, this process leaves no core dump from now on. Call it before threads are started. */
 cli_exit cli_keys_read(const cli_call *call, cli_keys *keys);
+/* The same for the key of sealed stores, whose file SKEP_SEAL_KEY_FILE may name too: so that
+ * SKEP_KEY can be another one, of databases. */
+cli_exit cli_seal_keys_read(const cli_call *call, cli_keys *keys);
 void cli_keys_dispose(cli_keys *keys);
 
 /* This process holds a key, or is about to: it leaves no core dump from now on. */

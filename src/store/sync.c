@@ -8,14 +8,14 @@
  * is passed over.
  */
 #include "store/sync.h"
-#include "store/front_private.h"
-#include "store/ring.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/settings.h"
 #include "base/time.h"
+#include "store/front_private.h"
+#include "store/ring.h"
 
 static const skep__choice compare_choices[] = {{"size", SKEP_COMPARE_SIZE},
                                                {"bytes", SKEP_COMPARE_BYTES},

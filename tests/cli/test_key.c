@@ -212,6 +212,37 @@ TEST(the_present_key_may_come_from_the_environment)
     ck_assert(opens(next));
 }
 
+TEST(the_file_of_the_key_may_be_named_by_the_environment)
+{
+    const char *key = key_of("a.key", NULL);
+    const char *other = key_of("b.key", NULL);
+    fill(key);
+    ck_assert_int_eq(setenv("SKEP_SEAL_KEY_FILE", key, 1), 0);
+    ck_assert_int_eq(setenv("SKEP_KEY", "of a database", 1), 0);
+    ran r = SKEP("store", "get", uri(), "dir/object");
+    ck_assert_str_eq(r.out, CANARY);
+    r = SKEP("store", "get", uri(), "dir/object", "--key-file", other);
+    ck_assert_int_eq(r.status, 3); /* what is typed counts */
+    ck_assert_int_eq(setenv("SKEP_SEAL_KEY_FILE", harness_path("none"), 1), 0);
+    r = SKEP("store", "get", uri(), "dir/object");
+    ck_assert_int_eq(r.status, 3); /* and a file that is not there is no other key */
+    ck_assert(contains(r.err, "none"));
+    ck_assert_int_eq(unsetenv("SKEP_KEY") | unsetenv("SKEP_SEAL_KEY_FILE"), 0);
+}
+
+/* With its key ring, which no list shows. */
+TEST(a_copy_of_what_is_sealed_opens_with_the_same_key)
+{
+    char copy[4200];
+    const char *key = key_of("a.key", NULL);
+    fill(key);
+    (void)snprintf(copy, sizeof(copy), "file:%s", harness_path("copy"));
+    ran r = SKEP("store", "sync", uri(), copy, "--raw");
+    ck_assert_msg(r.status == 0, "%s", r.err);
+    r = SKEP("store", "get", copy, "dir/object", "--key-file", key);
+    ck_assert_str_eq(r.out, CANARY);
+}
+
 TEST(a_store_is_made_for_a_key_by_hand)
 {
     const char *key = key_of("a.key", NULL);
@@ -283,6 +314,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(one_more_key_opens_the_store_and_the_first_goes_on),
     HARNESS_TEST(after_a_rotation_the_new_key_opens_the_store_and_the_old_one_does_not),
     HARNESS_TEST(the_present_key_may_come_from_the_environment),
+    HARNESS_TEST(the_file_of_the_key_may_be_named_by_the_environment),
+    HARNESS_TEST(a_copy_of_what_is_sealed_opens_with_the_same_key),
     HARNESS_TEST(a_store_is_made_for_a_key_by_hand),
     HARNESS_TEST(what_is_no_recipient_is_refused_and_not_repeated),
     HARNESS_TEST(F07_nothing_of_content_or_key_is_in_the_folder_of_a_sealed_store),

@@ -54,7 +54,7 @@ cli_exit store_begin(store_session *s, const cli_call *call)
     s->ui = call->ui;
     cli_exit status = read_recipients(s);
     if (status == CLI_DONE)
-        status = cli_keys_read(call, &s->keys); /* before there are threads */
+        status = cli_seal_keys_read(call, &s->keys); /* before there are threads */
     if (status != CLI_DONE)
         return status;
     if (!cli_stop_watch())
