@@ -135,8 +135,10 @@ static int take_names(skep__s3 *s3, const char *prefix)
         SKEP__TRY(skep__store_key_check(prefix, true));
         (void)skep__buf_printf(&text, "%s/", prefix);
         SKEP__TRY(skep__buf_take(&text, &s3->prefix, NULL));
-    } else if ((s3->prefix = skep__strdup("")) == NULL) {
-        return skep__oom();
+    } else {
+        s3->prefix = skep__strdup("");
+        if (s3->prefix == NULL)
+            return skep__oom();
     }
     (void)skep__buf_printf(&text, "s3://%s%s%s", s3->bucket, prefix[0] != '\0' ? "/" : "", prefix);
     return skep__buf_take(&text, &s3->name, NULL);

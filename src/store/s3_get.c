@@ -156,16 +156,10 @@ static int open_at(s3_get *g, const skep_get_how *how, skep_object *info)
     return SKEP_OK;
 }
 
-static void get_freep(s3_get **g)
-{
-    if (*g != NULL)
-        skep__s3_get_close(&(*g)->base);
-}
-
 int skep__s3_get_open(skep_store *store, const char *key, const skep_get_how *how, skep_get **out,
                       skep_object *info)
 {
-    SKEP__CLEANUP(get_freep) s3_get *g = skep__calloc(1, sizeof(*g));
+    SKEP__CLEANUP(skep__freep) s3_get *g = skep__calloc(1, sizeof(*g));
     if (g == NULL)
         return skep__oom();
     g->base.engine = store->engine;
@@ -180,7 +174,11 @@ int skep__s3_get_open(skep_store *store, const char *key, const skep_get_how *ho
         g->pinned = true;
         (void)skep__text_copy(g->etag, sizeof(g->etag), how->if_etag);
     }
-    SKEP__TRY(open_at(g, how, info));
+    int rc = open_at(g, how, info);
+    if (rc < 0) {
+        disconnect(g);
+        return rc;
+    }
     *out = &SKEP__TAKE(g)->base;
     return SKEP_OK;
 }

@@ -24,7 +24,7 @@ static s3_list *list_of(skep_list *list)
 }
 
 /* Names that skep does not take are not objects of this store: folders as consoles make them
- * ("a/"), and what other programs have put there. */
+ * ("a/"), and what other programs have put there; that is told. */
 static int take_object(void *ctx, const skep_object *object)
 {
     s3_list *l = ctx;
@@ -45,8 +45,12 @@ static int take_object(void *ctx, const skep_object *object)
         return SKEP__FAIL(SKEP_ECORRUPT, "%s: the server lists more than it was asked for",
                           l->s3->name);
     (void)skep__text_copy(l->last, sizeof(l->last), key);
-    if (strcmp(key + strlen(key) - 1, "/") == 0 || skep__store_key_check(key, true) < 0)
+    if (strcmp(key + strlen(key) - 1, "/") == 0)
         return SKEP_OK;
+    if (skep__store_key_check(key, true) < 0) {
+        skep__store_skipped(&l->s3->base, key, skep_last_error()->text);
+        return SKEP_OK;
+    }
     skep_object *to = &l->page[l->count++];
     uint32_t size = to->size;
     *to = *object;
@@ -90,15 +94,9 @@ static int next_page(s3_list *l)
     return SKEP_OK;
 }
 
-static void list_freep(s3_list **l)
-{
-    if (*l != NULL)
-        skep__s3_list_close(&(*l)->base);
-}
-
 int skep__s3_list_open(skep_store *store, const skep_list_how *how, skep_list **out)
 {
-    SKEP__CLEANUP(list_freep) s3_list *l = skep__calloc(1, sizeof(*l));
+    SKEP__CLEANUP(skep__freep) s3_list *l = skep__calloc(1, sizeof(*l));
     if (l == NULL)
         return skep__oom();
     l->base.engine = store->engine;

@@ -70,29 +70,30 @@ static s3_put *put_of(skep_put *put)
 
 /* ---- one part, in its thread ---- */
 
+static int make_room_locked(s3_put *p, uint32_t number) SKEP__REQUIRES(p->mutex)
+{
+    size_t room = p->list_room == 0 ? 64 : p->list_room;
+    while (room < number)
+        room *= 2;
+    if (room == p->list_room)
+        return SKEP_OK;
+    part *list = skep__realloc(p->list, room * sizeof(*list));
+    if (list == NULL)
+        return skep__oom();
+    memset(list + p->list_room, 0, (room - p->list_room) * sizeof(*list));
+    p->list = list;
+    p->list_room = room;
+    return SKEP_OK;
+}
+
 static int add_part(s3_put *p, uint32_t number, const char *etag, const char *checksum)
 {
-    SKEP__CLEANUP(skep__freep) char *copy = skep__strdup(etag);
-    int rc = SKEP_OK;
-    if (copy == NULL)
-        return skep__oom();
     skep__mutex_lock(&p->mutex);
-    if (number > p->list_room) {
-        size_t room = p->list_room == 0 ? 64 : 2 * p->list_room;
-        while (room < number)
-            room *= 2;
-        part *list = skep__realloc(p->list, room * sizeof(*list));
-        if (list == NULL) {
-            rc = skep__oom();
-        } else {
-            memset(list + p->list_room, 0, (room - p->list_room) * sizeof(*list));
-            p->list = list;
-            p->list_room = room;
-        }
-    }
+    int rc = make_room_locked(p, number);
     if (rc == SKEP_OK) {
         part *to = &p->list[number - 1];
-        to->etag = SKEP__TAKE(copy);
+        to->etag = skep__strdup(etag);
+        rc = to->etag == NULL ? skep__oom() : SKEP_OK;
         memcpy(to->checksum, checksum, sizeof(to->checksum));
     }
     skep__mutex_unlock(&p->mutex);

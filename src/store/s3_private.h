@@ -99,8 +99,8 @@ typedef struct skep__s3_answer {
     uint64_t first, total; /* of Content-Range; UINT64_MAX */
     uint8_t hash[SKEP_STORE_HASH_BYTES];
     bool hashed;
-    char put_id[SKEP__HASH_TEXT];     /* which put made it; "" */
-    char etag[SKEP__S3_ETAG_MAX + 1]; /* without quotes */
+    char put_id[SKEP__HASH_TEXT];         /* which put made it; "" */
+    char etag[SKEP__S3_ETAG_MAX + 1];     /* without quotes */
     char region[SKEP__S3_REGION_MAX + 1]; /* of the bucket; "" */
     skep__s3_error error;
     bool again;  /* it failed, and may succeed if it is repeated */

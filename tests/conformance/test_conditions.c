@@ -79,6 +79,7 @@ static void race_to_create(size_t index, void *ctx)
     assert_fails(rc, SKEP_EEXISTS);
 }
 
+/* A22. */
 void of_16_that_create_one_wins(world *w)
 {
     int rounds = world_is(w, TRAIT_SLOW) ? 3 : 20;

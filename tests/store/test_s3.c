@@ -198,6 +198,18 @@ TEST(many_are_deleted_with_one_request)
     s3_end(store);
 }
 
+TEST(the_bucket_may_stand_in_the_host_name)
+{
+    char endpoint[128];
+    (void)snprintf(endpoint, sizeof(endpoint), "http://localhost%s", strrchr(s3_endpoint(), ':'));
+    skep_store *store = s3_store(endpoint, "&path_style=host");
+    skep_object out = SKEP_OBJECT_INIT;
+    s3_put(store, "a b", "text", 4);
+    s3_assert_content(store, "a b", "text", 4);
+    assert_ok(skep_store_copy(store, "a b", "c", NULL, &out));
+    s3_end(store);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(what_is_put_in_s3_is_got_listed_and_deleted),
     HARNESS_TEST(an_empty_object_is_an_object_in_s3),
@@ -207,5 +219,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(conditions_are_found_to_hold_and_hold),
     HARNESS_TEST(an_object_is_copied_with_its_hash),
     HARNESS_TEST(many_are_deleted_with_one_request),
+    HARNESS_TEST(the_bucket_may_stand_in_the_host_name),
 };
 const harness_suite s3_suite = HARNESS_SUITE("s3", tests);

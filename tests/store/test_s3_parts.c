@@ -30,6 +30,7 @@ static int put_large(s3_fake *f, const void *bytes, skep_object *out)
     return skep_store_put(f->store, "k", skep_slice_of(bytes, SIZE), NULL, out);
 }
 
+/* A21: among them an upload that was completed and whose answer is lost. */
 TEST(an_upload_outlives_whatever_passes_by_at_each_step)
 {
     static const front_fault faults[] = {FRONT_CLOSE, FRONT_CUT_REQUEST, FRONT_LOSE_ANSWER,

@@ -213,6 +213,7 @@ TEST(a_create_that_was_not_applied_is_tried_again)
     s3_fake_close(f);
 }
 
+/* A22: also where both put the same bytes. */
 TEST(a21_who_lost_and_hears_500_is_told_that_he_lost)
 {
     s3_fake *f = s3_fake_open(NULL);
@@ -268,6 +269,7 @@ TEST(a21_what_cannot_be_found_out_is_said_to_be_unknown)
 
 /* ---- what can be put right at once ---- */
 
+/* A23: the clock. */
 TEST(a_wrong_clock_is_corrected_once_by_the_servers)
 {
     s3_fake *f = s3_fake_open(NULL);
@@ -364,6 +366,58 @@ TEST(crc32c_is_the_standard_one)
     ck_assert_uint_eq(skep__crc32c("", 0), 0);
 }
 
+/* ---- where it goes ---- */
+
+static void refused(const char *uri, const char *endpoint, const char *says)
+{
+    skep_store *store = NULL;
+    skep_store_opts opts = SKEP_STORE_OPTS_INIT;
+    opts.access_key_id = "AKIDEXAMPLE";
+    opts.secret_access_key = "canary-secret";
+    opts.endpoint = endpoint;
+    assert_fails(skep_store_open(uri, &opts, &store), SKEP_EINVALID);
+    ck_assert_msg(strstr(skep_last_error()->text, says) != NULL, "%s", skep_last_error()->text);
+}
+
+TEST(what_is_no_bucket_endpoint_or_part_is_refused)
+{
+    refused("s3://b", "s3.example.org", "is none");
+    refused("s3://b", "ftp://s3.example.org", "is none");
+    refused("s3://b", "https://", "is none");
+    refused("s3://b", "https://user@host", "is none");
+    refused("s3://b/../c", "https://host", "");
+    refused("s3://.b", "https://host", "no name of a bucket");
+    refused("s3://b?parts_in_flight=65", "https://host", "");
+    refused("s3://b?part_bytes=1MiB", "https://host", "");
+    refused("s3://b?storage_class=A%26B", "https://host", "does not belong");
+}
+
+/* By what a request was signed for, without sending one. */
+static void assert_url(const char *uri, const char *endpoint, const char *region, const char *host)
+{
+    skep_store *store = NULL;
+    skep_object out = SKEP_OBJECT_INIT;
+    skep_store_opts opts = SKEP_STORE_OPTS_INIT;
+    skep_io_opts io = SKEP_IO_OPTS_INIT;
+    opts.access_key_id = "AKIDEXAMPLE";
+    opts.secret_access_key = "canary-secret";
+    opts.endpoint = endpoint;
+    opts.region = region;
+    opts.retry_ms = -1;
+    io.timeout_ms = 5000;
+    assert_ok(skep_store_open(uri, &opts, &store));
+    ck_assert_int_lt(skep_store_head(store, "k", &io, &out), 0);
+    ck_assert_msg(strstr(skep_last_error()->text, host) != NULL, "%s", skep_last_error()->text);
+    assert_ok(skep_store_close(store));
+}
+
+TEST(the_host_follows_from_endpoint_region_and_style)
+{
+    assert_url("s3://b", "http://none.invalid:9000", NULL, " none.invalid:9000");
+    assert_url("s3://b?path_style=host", "http://none.invalid:80", NULL, " b.none.invalid");
+    assert_url("s3://b", "https://none.invalid:443/base/", NULL, " none.invalid");
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(a_put_outlives_whatever_passes_by),
     HARNESS_TEST(a_put_fails_with_the_reason_and_what_to_do),
@@ -383,5 +437,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_put_says_class_encryption_checksum_and_token),
     HARNESS_TEST(a_put_says_its_sha256),
     HARNESS_TEST(crc32c_is_the_standard_one),
+    HARNESS_TEST(what_is_no_bucket_endpoint_or_part_is_refused),
+    HARNESS_TEST(the_host_follows_from_endpoint_region_and_style),
 };
 const harness_suite s3_put_suite = HARNESS_SUITE("s3_put", tests);
