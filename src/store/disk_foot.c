@@ -35,7 +35,7 @@ size_t skep__foot_encode(const skep__foot *foot, const char *key, uint8_t out[SK
 {
     size_t key_len = strlen(key);
     uint8_t *at = out + key_len;
-    memcpy(out, key, key_len);
+    memcpy(out, key, key_len); /* NOLINT(bugprone-not-null-terminated-result): as bytes */
     memset(at, 0, SKEP__FOOT_BYTES);
     memcpy(at, magic, sizeof(magic));
     skep__put_le32(at + AT_VERSION, SKEP__DISK_FORMAT);

@@ -55,6 +55,8 @@ static void drop_from(skep__walk_names *level, size_t from)
 /* Sort, and keep a share. */
 static void settle(skep__walk_names *level)
 {
+    if (level->count == 0) /* and no array, which qsort() insists on */
+        return;
     qsort(level->names, level->count, sizeof(level->names[0]), compare);
     if (level->count > level->share) {
         drop_from(level, level->share);
