@@ -292,6 +292,20 @@ TEST(what_cannot_be_a_request_is_refused)
     fixture_close(&x);
 }
 
+TEST(no_proxy_is_asked_for_this_machine_but_for_others)
+{
+    fixture x = fixture_open(0);
+    skep__net_answer answer = {0};
+    int status = 0;
+    ck_assert_int_eq(setenv("http_proxy", front_url(x.f), 1), 0);
+    assert_ok(fixture_ask(&x, "PUT", "/a", "b", &status));
+    ck_assert_str_eq(front_seen(x.f, 0)->target, "/a");
+    const skep__net_request r = {.method = "GET", .url = "http://store.example.org/a"};
+    assert_ok(skep__net_do(x.net, &r, &answer, NULL, NULL, NULL));
+    ck_assert_str_eq(front_seen(x.f, 1)->target, "http://store.example.org/a");
+    fixture_close(&x);
+}
+
 static const harness_test tests[] = {
     HARNESS_TEST(what_is_put_is_got),
     HARNESS_TEST(a_body_of_nothing_is_sent_as_such),
@@ -303,5 +317,6 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_call_that_is_ended_early_costs_its_connection_only),
     HARNESS_TEST(an_answer_before_all_was_sent_is_heard),
     HARNESS_TEST(what_cannot_be_a_request_is_refused),
+    HARNESS_TEST(no_proxy_is_asked_for_this_machine_but_for_others),
 };
 const harness_suite call_suite = HARNESS_SUITE("call", tests);
