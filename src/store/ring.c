@@ -164,6 +164,16 @@ int skep__ring_change(skep_store *store, const skep_io *io, skep__ring_fn *fn, v
 
 /* ---- copies ---- */
 
+/* 1: the two are the same, byte by byte. */
+static int is_same(const skep__keyring *a, const skep__keyring *b)
+{
+    SKEP__CLEANUP(skep__buf_dispose) skep__buf x = SKEP__BUF_INIT(SKEP__RING_BYTES_MAX);
+    SKEP__CLEANUP(skep__buf_dispose) skep__buf y = SKEP__BUF_INIT(SKEP__RING_BYTES_MAX);
+    SKEP__TRY(skep__keyring_encode(a, &x));
+    SKEP__TRY(skep__keyring_encode(b, &y));
+    return x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+}
+
 static int take_over(skep__keyring *ring, bool there, void *ctx)
 {
     const skep__keyring *source = ctx;
@@ -172,10 +182,10 @@ static int take_over(skep__keyring *ring, bool there, void *ctx)
                           "there is a key ring (%s) already, another one: what is sealed here does "
                           "not open there. Copy it with the keys of both, or into an empty store",
                           SKEP__RING_KEY);
-    if (there && memcmp(ring, source, sizeof(*ring)) == 0)
-        return 0;
+    int same = there ? is_same(ring, source) : 0;
+    SKEP__TRY(same);
     *ring = *source;
-    return 1;
+    return same == 0;
 }
 
 int skep__ring_carry(skep_store *from, skep_store *to, const skep_io *io)

@@ -530,6 +530,12 @@ TEST(a_store_that_is_copied_as_it_is_opens_with_the_same_keys)
     assert_fails(skep_keyring_read(copy, NULL, &ring), SKEP_ENOTFOUND);
     assert_ok(skep_store_sync(memory, copy, &opts, NULL));
     reads(copy, key, "k", "v");
+    skep_object first = SKEP_OBJECT_INIT;
+    skep_object again = SKEP_OBJECT_INIT;
+    assert_ok(skep_store_head(copy, RING, NULL, &first));
+    assert_ok(skep_store_sync(memory, copy, &opts, NULL));
+    assert_ok(skep_store_head(copy, RING, NULL, &again));
+    ck_assert_str_eq(first.etag, again.etag); /* it is not put again */
     skep_rewrap_opts change = rewrap_of(key, next, NULL);
     assert_ok(skep_keyring_rotate(memory, &change));
     assert_ok(skep_store_sync(memory, copy, &opts, NULL));
