@@ -118,6 +118,7 @@ static int mirror_caps(skep_store *store, const skep_io *io, uint32_t *caps, uin
 
 const skep_store_engine skep__mirror_engine = {
     .abi = SKEP_STORE_ENGINE_ABI,
+    .flags = SKEP_ENGINE_OWN_HASH, /* each store takes one */
     .name = "mirror",
     .close = mirror_close,
     .describe = mirror_describe,

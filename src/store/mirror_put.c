@@ -18,6 +18,7 @@
 #include "base/event.h"
 #include "base/mem.h"
 #include "base/point.h"
+#include "store/front_private.h"
 #include "store/mirror.h"
 
 typedef struct mirror_put {
@@ -125,7 +126,7 @@ int skep__mirror_put_begin(skep_store *store, const char *key, const skep_put_ho
     int rc = SKEP_OK;
     for (size_t i = 0; i < writes_to(m) && rc >= 0; i++) {
         skep_put_opts opts = opts_of(p, i);
-        rc = skep_put_begin(m->stores[i], p->key, &opts, &p->puts[i]);
+        rc = skep__front_put(m->stores[i], p->key, &opts, how->hash, &p->puts[i]);
     }
     if (rc < 0) {
         skep__mirror_put_abort(&p->base);

@@ -110,7 +110,7 @@ const char *store_first(skep_store *store, const char *prefix)
     assert_ok(skep_list_open(store, &opts, &list));
     ck_assert_int_eq(assert_ok(skep_list_next(list, &info)), 1);
     skep_list_close(list);
-    char *key = strdup(info.key); /* as long as the process of the test */
-    ck_assert_ptr_nonnull(key);
+    static char key[SKEP_STORE_KEY_MAX + 1];
+    memcpy(key, info.key, sizeof(key));
     return key;
 }

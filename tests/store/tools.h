@@ -19,7 +19,7 @@ void store_same(skep_store *a, skep_store *b, const char *key);
 /* The same keys with the same content. */
 void stores_alike(skep_store *a, skep_store *b);
 uint64_t store_count(skep_store *store, const char *prefix);
-/* The first key with this prefix; lives until the test ends. */
+/* The first key with this prefix; lives until the next call. For one thread. */
 const char *store_first(skep_store *store, const char *prefix);
 
 #endif
