@@ -2,6 +2,7 @@
 /* `skep store` over a directory: status, ls, get, put, rm. */
 #include "suites.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -402,6 +403,30 @@ TEST(every_ability_of_a_directory_is_seen_and_nothing_stays)
     ck_assert_str_eq(store_keys(uri), "mine");
 }
 
+static bool has_test_object(const char *dir)
+{
+    bool found = false;
+    DIR *list = opendir(dir);
+    ck_assert_ptr_nonnull(list);
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;)
+        found = found || strncmp(entry->d_name, "skep-test-", 10) == 0;
+    ck_assert_int_eq(closedir(list), 0);
+    return found;
+}
+
+TEST(a_test_that_is_stopped_leaves_nothing)
+{
+    const char *dir = harness_path("tree");
+    ck_assert_int_eq(mkdir(dir, 0700), 0);
+    running r = run_start((const char *const[]){"skep", "-q", "store", "test", dir, NULL});
+    while (!run_ended(&r) && !has_test_object(dir))
+        continue;
+    ck_assert_int_eq(kill(r.pid, SIGTERM), 0);
+    int status = run_wait(&r);
+    ck_assert_msg(status == 128 + SIGTERM || status == 0, "%d", status);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
 TEST(what_a_store_cannot_do_is_no_failure_if_it_need_not)
 {
     const char *dir = harness_path("tree");
@@ -453,6 +478,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(status_tells_what_a_directory_is),
     HARNESS_TEST(a_store_that_does_not_answer_is_status_1),
     HARNESS_TEST(every_ability_of_a_directory_is_seen_and_nothing_stays),
+    HARNESS_TEST(a_test_that_is_stopped_leaves_nothing),
     HARNESS_TEST(what_a_store_cannot_do_is_no_failure_if_it_need_not),
     HARNESS_TEST(a_store_that_fails_at_what_it_must_do_is_status_1),
 };

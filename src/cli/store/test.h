@@ -45,6 +45,10 @@ try_key try_key_of(const trial *t, const char *name, unsigned number);
 bool try_ok(try_result *r, int rc, const char *what);
 bool try_holds(try_result *r, bool truth, const char *otherwise);
 
+/* For what leaves something behind: it is not cancelled, as nobody would know then what it still
+ * leaves there, after the cleaning up. */
+skep_io_opts try_io(void);
+
 /* Sixteen at once (test_race.c). */
 try_fn try_create, try_swap;
 

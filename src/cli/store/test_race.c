@@ -49,7 +49,7 @@ static void *race(void *arg)
         skep_slice_of(me->t->data + (size_t)me->number * TRY_SMALL_BYTES, TRY_SMALL_BYTES);
     opts.create = me->if_etag == NULL;
     opts.if_etag = me->if_etag;
-    opts.io = store_io(me->t->s);
+    opts.io = try_io();
     if (!gate_wait(me->start))
         return NULL;
     uint64_t begun = cli_now_ns();
@@ -148,7 +148,7 @@ void try_swap(trial *t, try_result *r)
     try_key key = try_key_of(t, "swap", 0);
     skep_put_opts opts = SKEP_PUT_OPTS_INIT;
     skep_object object = SKEP_OBJECT_INIT;
-    opts.io = store_io(t->s);
+    opts.io = try_io();
     if ((t->caps & SKEP_STORE_CAN_SWAP) == 0) {
         (void)snprintf(r->how, sizeof(r->how), "the store does not keep the condition");
         return;
