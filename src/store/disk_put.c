@@ -211,14 +211,30 @@ static int remove_one(skep__disk *disk, const char *key, const skep_io *io)
     return rc;
 }
 
-static int sync_one(const skep__disk *disk, const char *key)
+static int sync_one(const char *directory)
 {
-    char path[SKEP__PATH_MAX];
-    SKEP__TRY(skep__disk_path(disk, key, path));
-    int rc = skep__os_sync_directory_of(path);
+    int rc = skep__os_sync_directory(directory);
     if (rc < 0)
         skep__err_outcome(SKEP_OUTCOME_UNKNOWN);
     return rc;
+}
+
+/* Sync the directories of those that were there, whose result is 1, each once. */
+static void sync_all(const skep__disk *disk, const char *const *keys, size_t n, int *results,
+                     uint64_t *marks)
+{
+    for (size_t i = 0; i < n; i++) {
+        char path[SKEP__PATH_MAX];
+        size_t same = 0;
+        marks[i] = 0;
+        if (results[i] <= 0 || skep__disk_path(disk, keys[i], path) < 0)
+            continue;
+        *strrchr(path, '/') = '\0';
+        marks[i] = skep__hash64(path, strlen(path), disk->known.seed) | 1;
+        while (marks[same] != marks[i])
+            same++;
+        results[i] = same < i ? results[same] : sync_one(path);
+    }
 }
 
 int skep__disk_remove(skep_store *store, const char *const *keys, size_t n, const skep_io *io,
@@ -226,13 +242,17 @@ int skep__disk_remove(skep_store *store, const char *const *keys, size_t n, cons
 {
     skep__disk *disk = (skep__disk *)(void *)store;
     skep_err first = {.code = SKEP_OK};
+    SKEP__CLEANUP(skep__freep) uint64_t *marks = skep__alloc_array(n, sizeof(*marks));
+    if (marks == NULL)
+        return skep__oom();
     for (size_t i = 0; i < n; i++) {
-        int rc = remove_one(disk, keys[i], io);
-        if (rc > 0)
-            rc = sync_one(disk, keys[i]);
-        results[i] = rc;
-        if (rc < 0 && first.code == SKEP_OK)
+        results[i] = remove_one(disk, keys[i], io);
+        if (results[i] < 0 && first.code == SKEP_OK)
             skep__err_save(&first);
     }
-    return first.code == SKEP_OK ? SKEP_OK : skep__err_install(&first);
+    uint32_t before = skep__err_serial();
+    sync_all(disk, keys, n, results, marks);
+    if (first.code != SKEP_OK)
+        return skep__err_install(&first);
+    return skep__err_serial() != before ? skep_last_error()->code : SKEP_OK;
 }
