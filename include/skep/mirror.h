@@ -93,7 +93,8 @@ typedef struct skep_sync_step {
 } skep_sync_step;
 
 typedef enum skep_compare {
-    SKEP_COMPARE_DEFAULT = 0, /**< size, then hash; where one has no hash, size and time */
+    SKEP_COMPARE_DEFAULT = 0, /**< size, then hash; where one has no hash, size and time, and it is
+                                   read for its hash if that says newer and the other has one */
     SKEP_COMPARE_SIZE = 1,
     SKEP_COMPARE_BYTES = 2, /**< read both */
     SKEP_COMPARE_NEVER = 3  /**< copy all */

@@ -129,6 +129,8 @@ static bool copied_since(const skep_object *from, const skep_object *to)
     return to->modified_us >= from_us;
 }
 
+static const char newer[] = "newer than the copy";
+
 static const char *differs_by_info(const skep__sync *s, const skep_object *from,
                                    const skep_object *to)
 {
@@ -140,7 +142,25 @@ static const char *differs_by_info(const skep__sync *s, const skep_object *from,
         return NULL;
     if ((both & SKEP_OBJECT_HASHED) != 0 && alike)
         return memcmp(from->hash, to->hash, sizeof(from->hash)) != 0 ? "content differs" : NULL;
-    return copied_since(from, to) ? NULL : "newer than the copy";
+    return copied_since(from, to) ? NULL : newer;
+}
+
+/* Many stores tell times in whole seconds: what was copied at once after it was written looks newer
+ * than its copy, for ever. Where one of the two keeps a hash the other is read for its own: a read
+ * is the worst that it costs, and a copy what it saves. */
+static int differs_by_reading(job *j, skep_object *from, skep_object *to)
+{
+    const skep__sync *s = j->s;
+    if (((from->flags | to->flags) & SKEP_OBJECT_SEALED) != 0)
+        return SKEP_OK;
+    if ((from->flags & SKEP_OBJECT_HASHED) == 0 && (to->flags & SKEP_OBJECT_HASHED) != 0)
+        SKEP__TRY(skep__carry_hash(s->from, j->from_key, &s->io, from));
+    else if ((from->flags & SKEP_OBJECT_HASHED) != 0 && (to->flags & SKEP_OBJECT_HASHED) == 0)
+        SKEP__TRY(skep__carry_hash(s->to, j->to_key, &s->io, to));
+    else
+        return SKEP_OK;
+    j->why = differs_by_info(s, from, to);
+    return SKEP_OK;
 }
 
 static int compare_bytes(job *j)
@@ -186,6 +206,8 @@ static int compare(job *j)
         SKEP__TRY(compare_bytes(j));
     else
         j->why = differs_by_info(s, from, to);
+    if (j->why == newer)
+        SKEP__TRY(differs_by_reading(j, from, to));
     if (j->why == NULL)
         j->what = SKEP_SYNC_SAME;
     return SKEP_OK;

@@ -191,6 +191,25 @@ TEST(stores_without_hashes_are_compared_by_size_and_time)
     pair_close(&p);
 }
 
+/* An ordinary directory keeps no hash, and a bucket tells whole seconds. */
+TEST(what_only_looks_newer_is_read_where_one_keeps_a_hash)
+{
+    uint32_t none = MEMORY_CAPS & ~(uint32_t)SKEP_STORE_KEEPS_HASH;
+    for (int side = 0; side < 2; side++) {
+        pair p;
+        pair_open(&p, side == 0 ? none : MEMORY_CAPS, side == 0 ? MEMORY_CAPS : none);
+        store_put(p.b, "differs", "bbbb");
+        store_put(p.b, "same", "1234");
+        store_put(p.a, "differs", "aaaa");
+        store_put(p.a, "same", "1234");
+        assert_ok(run(&p));
+        check_sum(&p, 1, 0, 1, 0, 0);
+        ck_assert_str_eq(p.steps.last_why, "content differs");
+        store_holds(p.b, "differs", "aaaa");
+        pair_close(&p);
+    }
+}
+
 TEST(sync_compares_as_it_is_told)
 {
     pair p;
@@ -420,6 +439,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(sync_moves_keys_to_another_prefix),
     HARNESS_TEST(sync_into_itself_is_refused_where_it_would_not_end),
     HARNESS_TEST(stores_without_hashes_are_compared_by_size_and_time),
+    HARNESS_TEST(what_only_looks_newer_is_read_where_one_keeps_a_hash),
     HARNESS_TEST(sync_compares_as_it_is_told),
     HARNESS_TEST(large_objects_are_streamed),
     HARNESS_TEST(one_that_cannot_be_copied_does_not_end_a_sync),
