@@ -396,6 +396,29 @@ TEST(a_stream_whose_answer_is_lost_has_succeeded)
     }
 }
 
+/* Of a length that was told the server has the last byte only with the commit. */
+TEST(a_stream_that_is_aborted_with_all_its_bytes_stores_nothing)
+{
+    static const uint64_t bytes[] = {STREAM, SKEP_BYTES_UNKNOWN};
+    for (size_t i = 0; i < 2; i++) {
+        remote_world w = remote_open(NULL);
+        skep_put_opts opts = SKEP_PUT_OPTS_INIT;
+        skep_put *put = NULL;
+        char *piece = calloc(1, PIECE);
+        opts.bytes = bytes[i];
+        assert_ok(skep_put_begin(w.store, "k", &opts, &put));
+        for (size_t n = 0; n < STREAM; n += PIECE) /* the last ones slowly, so that all is sent */
+            for (size_t at = 0, step = n + PIECE < STREAM ? PIECE : 64; at < PIECE; at += step)
+                assert_ok(skep_put_write(put, piece, step));
+        skep_put_abort(put);
+        free(piece);
+        assert_ok(skep_store_close(w.store));
+        front_stop(w.f); /* whatever it was about to apply is done */
+        store_lacks(w.behind, "k");
+        assert_ok(skep_store_close(w.behind));
+    }
+}
+
 TEST(a_stream_that_is_refused_says_why)
 {
     remote_world w = remote_open(NULL);
@@ -429,6 +452,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(a_stream_that_is_refused_at_its_beginning_is_begun_again),
     HARNESS_TEST(a_stream_that_is_cut_stores_nothing),
     HARNESS_TEST(a_stream_whose_answer_is_lost_has_succeeded),
+    HARNESS_TEST(a_stream_that_is_aborted_with_all_its_bytes_stores_nothing),
     HARNESS_TEST(a_stream_that_is_refused_says_why),
 };
 const harness_suite remote_failure_suite = HARNESS_SUITE("remote_failure", tests);
