@@ -169,6 +169,7 @@ static enum MHD_Result finish(http_request *r)
     return MHD_NO; /* http_allow() has refused it */
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd decides what it is called with */
 enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *len, void **request)

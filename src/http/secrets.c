@@ -110,7 +110,7 @@ static void make_secret(char key[49], char hash_text[2 * HTTP_KEY_HASH + 1])
 {
     uint8_t secret[KEY_BYTES], hash[HTTP_KEY_HASH];
     randombytes_buf(secret, sizeof(secret));
-    memcpy(key, KEY_MARK, strlen(KEY_MARK));
+    (void)snprintf(key, 49, "%s", KEY_MARK);
     (void)sodium_bin2base64(key + strlen(KEY_MARK), 49 - strlen(KEY_MARK), secret, sizeof(secret),
                             sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     (void)crypto_hash_sha256(hash, (const unsigned char *)key, strlen(key));
