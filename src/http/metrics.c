@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <skep/alloc.h>
+#include <skep/filter.h>
+
 #include "http/server.h"
 
 static const uint64_t buckets_us[HTTP_BUCKETS] = {
@@ -92,12 +95,16 @@ static void print_all(FILE *out, const skep_serve *serve)
 
 enum MHD_Result http_metrics(http_request *r)
 {
-    char *text = NULL;
-    size_t len = 0;
+    char *text = NULL, *more = NULL;
+    size_t len = 0, more_len = 0;
     FILE *out = open_memstream(&text, &len);
     if (out == NULL)
         return MHD_NO;
     print_all(out, r->serve);
+    /* Of a store that counts (skep_store_counted()); others have no figures. */
+    if (skep_store_metrics(r->serve->store, SKEP_METRICS_PROMETHEUS, &more, &more_len) >= 0)
+        (void)fwrite(more, 1, more_len, out);
+    skep_free(more);
     if (fclose(out) != 0) {
         free(text);
         return MHD_NO;

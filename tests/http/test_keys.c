@@ -256,8 +256,8 @@ TEST(options_that_make_no_sense_are_refused)
         opts.listen = addresses[i];
         assert_fails(skep_serve_open(store, &opts, &serve), SKEP_EINVALID);
     }
-    skep_serve_opts bad[7];
-    for (size_t i = 0; i < 7; i++)
+    skep_serve_opts bad[8];
+    for (size_t i = 0; i < 8; i++)
         bad[i] = (skep_serve_opts)SKEP_SERVE_OPTS_INIT;
     bad[0].flags = 1u << 9;
     bad[1].header_bytes = SKEP_SERVE_HEADER_MAX + 1;
@@ -266,7 +266,8 @@ TEST(options_that_make_no_sense_are_refused)
     bad[4].object_bytes = SKEP_STORE_BYTES_MAX + 1;
     bad[5].tls_cert_file = "cert.pem";
     bad[6].requests_per_second = UINT32_MAX;
-    for (size_t i = 0; i < 7; i++)
+    bad[7].tls_key_file = "key.pem";
+    for (size_t i = 0; i < 8; i++)
         assert_fails(skep_serve_open(store, &bad[i], &serve), SKEP_EINVALID);
     skep_serve_opts opts = SKEP_SERVE_OPTS_INIT;
     opts.size = 3;

@@ -90,6 +90,7 @@ TEST(a_directory_is_served_and_keeps_what_was_put)
         if (round == 0)
             ck_assert_int_eq(ask_with(&s.w, "PUT", "/v1/objects/a/b", "", "content").status, 200);
         ck_assert_str_eq(ask_for(&s.w, "GET", "/v1/objects/a/b", "").body, "content");
+        ck_assert_ptr_nonnull(strstr(ask_for(&s.w, "GET", "/metrics", "").body, "skep_store_"));
         check_ends(&s, round == 0 ? SIGTERM : SIGINT, 0);
     }
 }

@@ -197,7 +197,7 @@ cli_exit cli_serve(const cli_call *call)
 {
     skep_serve_opts opts = SKEP_SERVE_OPTS_INIT;
     skep_store_opts how = SKEP_STORE_OPTS_INIT;
-    skep_store *store = NULL;
+    skep_store *store = NULL, *counted = NULL;
     uint64_t grace_ms = GRACE_MS;
     if (cli_has(call, CLI_OPT_GENERATE_KEY))
         return generate(call);
@@ -210,8 +210,10 @@ cli_exit cli_serve(const cli_call *call)
     how.flags = cli_has(call, CLI_OPT_READ_ONLY) ? SKEP_STORE_READONLY : 0u;
     if (skep_store_open(cli_value(call, CLI_OPT_STORE), &how, &store) < 0)
         return cli_fail(call->ui);
-    status = serve_store(call, store, &opts, grace_ms);
-    if (skep_store_close(store) < 0 && status == CLI_DONE)
+    /* For /metrics. */
+    status = skep_store_counted(store, &counted) < 0 ? cli_fail(call->ui)
+                                                     : serve_store(call, counted, &opts, grace_ms);
+    if (skep_store_close(counted != NULL ? counted : store) < 0 && status == CLI_DONE)
         status = cli_fail(call->ui);
     return status;
 }
