@@ -341,7 +341,7 @@ static void count_repairs(const skep_event *event, void *ctx)
         repaired++;
 }
 
-TEST(a_damaged_object_is_read_from_a_replica_and_repaired)
+TEST(A29_a_damaged_object_is_read_from_a_replica_and_repaired)
 {
     set s = set_open(2, SKEP_MIRROR_SYNC, SKEP_CONFLICT_LATEST);
     skep_set_event_sink(count_repairs, NULL, SKEP_INFO);
@@ -803,7 +803,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(reads_fall_back_where_the_primary_is_down),
     HARNESS_TEST(a_transfer_and_a_list_that_are_cut_go_on_elsewhere),
     HARNESS_TEST(what_the_primary_lacks_is_not_there),
-    HARNESS_TEST(a_damaged_object_is_read_from_a_replica_and_repaired),
+    HARNESS_TEST(A29_a_damaged_object_is_read_from_a_replica_and_repaired),
     HARNESS_TEST(a_repair_that_fails_is_no_failure_of_the_read),
     HARNESS_TEST(an_asynchronous_put_reaches_all_replicas),
     HARNESS_TEST(a_replica_that_was_down_catches_up),

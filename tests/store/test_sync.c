@@ -271,7 +271,7 @@ TEST(one_that_cannot_be_copied_does_not_end_a_sync)
     pair_close(&p);
 }
 
-TEST(a_damaged_object_is_reported_and_not_copied)
+TEST(A29_a_damaged_object_is_reported_and_not_copied)
 {
     pair p;
     pair_open(&p, MEMORY_CAPS, MEMORY_CAPS);
@@ -443,7 +443,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(sync_compares_as_it_is_told),
     HARNESS_TEST(large_objects_are_streamed),
     HARNESS_TEST(one_that_cannot_be_copied_does_not_end_a_sync),
-    HARNESS_TEST(a_damaged_object_is_reported_and_not_copied),
+    HARNESS_TEST(A29_a_damaged_object_is_reported_and_not_copied),
     HARNESS_TEST(an_object_that_is_replaced_meanwhile_is_copied_whole),
     HARNESS_TEST(an_object_that_is_deleted_meanwhile_is_no_failure),
     HARNESS_TEST(the_step_function_ends_a_sync),
