@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists: page by page, each asked for when the one before is used up. The order is looked at, for
- * what is built upon lists goes wrong in silence where it is not that of the keys. */
+/* Lists: page by page, each asked for when the one before is used up. The front looks at the order.
+ */
 #include <string.h>
 
 #include "base/mem.h"
@@ -38,9 +38,6 @@ static int take_object(void *ctx, const skep_object *object)
     int order = strcmp(key, l->last);
     if (order == 0 || (order < 0 && strcmp(key, l->how.after) <= 0) || key[0] == '\0')
         return SKEP_OK;
-    if (order < 0)
-        return SKEP__FAIL(SKEP_ECORRUPT, "%s: the server does not list in the order of the keys",
-                          l->s3->name);
     if (l->count == l->room)
         return SKEP__FAIL(SKEP_ECORRUPT, "%s: the server lists more than it was asked for",
                           l->s3->name);

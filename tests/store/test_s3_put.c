@@ -250,6 +250,41 @@ TEST(a_swap_of_what_is_not_there_is_a_conflict)
     s3_fake_close(f);
 }
 
+/* Refused with quotes although it is the right one: as Ceph does. */
+TEST(if_match_goes_without_quotes_where_the_server_wants_that)
+{
+    s3_fake *f = s3_fake_open(NULL);
+    skep_object out = SKEP_OBJECT_INIT;
+    probe(f);
+    assert_ok(create(f, one, &out));
+    s3_fake_answer(f, "PUT", "/b/k", 1, 412, "PreconditionFailed");
+    assert_ok(swap(f, out.etag, two));
+    ck_assert_uint_eq(front_count(f->front, "PUT", "/b/k"), 3);
+    s3_assert_content(f->store, "k", "two", 3);
+    assert_fails(swap(f, out.etag, one), SKEP_ECONFLICT);
+    s3_fake_close(f);
+}
+
+TEST(a_server_that_heeds_neither_form_of_if_match_is_not_trusted)
+{
+    s3_fake *f = s3_fake_open(NULL);
+    skep_object out = SKEP_OBJECT_INIT;
+    const front_rule heedless = {.method = "PUT",
+                                 .target = "/b/.skep/*",
+                                 .fault = FRONT_ANSWER,
+                                 .status = 200,
+                                 .headers = "ETag: \"e\"\r\n"};
+    probe(f);
+    assert_ok(create(f, one, &out));
+    s3_fake_answer(f, "PUT", "/b/k", 1, 412, "PreconditionFailed");
+    s3_fake_say(f, &heedless);
+    assert_fails(swap(f, out.etag, two), SKEP_EUNSUPPORTED);
+    assert_fails(swap(f, out.etag, two), SKEP_EUNSUPPORTED);
+    s3_assert_content(f->store, "k", "one", 3);
+    ck_assert_uint_eq(front_count(f->front, "PUT", "/b/k"), 2);
+    s3_fake_close(f);
+}
+
 TEST(a21_what_cannot_be_found_out_is_said_to_be_unknown)
 {
     s3_fake *f = s3_fake_open(short_patience);
@@ -430,6 +465,8 @@ static const harness_test tests[] = {
     HARNESS_TEST(a21_who_lost_and_hears_500_is_told_that_he_lost),
     HARNESS_TEST(a21_a_swap_whose_answer_is_lost_has_won),
     HARNESS_TEST(a_swap_of_what_is_not_there_is_a_conflict),
+    HARNESS_TEST(if_match_goes_without_quotes_where_the_server_wants_that),
+    HARNESS_TEST(a_server_that_heeds_neither_form_of_if_match_is_not_trusted),
     HARNESS_TEST(a21_what_cannot_be_found_out_is_said_to_be_unknown),
     HARNESS_TEST(a_wrong_clock_is_corrected_once_by_the_servers),
     HARNESS_TEST(a_wrong_region_is_corrected_once),
