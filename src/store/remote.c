@@ -7,14 +7,18 @@
 #include "crypto/crypto.h"
 #include "store/remote_private.h"
 
-static int remote_close(skep_store *store)
+static void remote_free(skep__remote *r)
 {
-    skep__remote *r = skep__remote_of(store);
     skep__net_free(r->net);
     skep__secret_freep(&r->bearer);
     skep__free(r->name);
     skep__free(r->root);
     skep__free(r);
+}
+
+static int remote_close(skep_store *store)
+{
+    remote_free(skep__remote_of(store));
     return SKEP_OK;
 }
 
@@ -141,7 +145,7 @@ static int take_key(skep__remote *r, const skep_store_opts *opts)
 static void remote_freep(skep__remote **r)
 {
     if (*r != NULL)
-        (void)remote_close(&(*r)->base);
+        remote_free(*r);
 }
 
 int skep__remote_open(const skep__store_uri *uri, const skep_store_opts *opts, skep_store **out)
@@ -156,6 +160,6 @@ int skep__remote_open(const skep__store_uri *uri, const skep_store_opts *opts, s
     const skep__net_opts net = {
         .ca_file = opts->ca_file, .connections = opts->connections, .stall_ms = opts->stall_ms};
     SKEP__TRY(skep__net_new(&net, &r->net));
-    *out = &SKEP__TAKE(r)->base;
+    *out = (skep_store *)(void *)SKEP__TAKE(r);
     return SKEP_OK;
 }

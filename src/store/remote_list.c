@@ -81,9 +81,21 @@ static int fetch(remote_list *l)
     return SKEP_OK;
 }
 
+static void list_free(remote_list *l)
+{
+    skep__buf_dispose(&l->page);
+    skep__free(l);
+}
+
+static void list_freep(remote_list **l)
+{
+    if (*l != NULL)
+        list_free(*l);
+}
+
 int skep__remote_list_open(skep_store *store, const skep_list_how *how, skep_list **out)
 {
-    remote_list *l = skep__calloc(1, sizeof(*l));
+    SKEP__CLEANUP(list_freep) remote_list *l = skep__calloc(1, sizeof(*l));
     if (l == NULL)
         return skep__oom();
     l->base.engine = store->engine;
@@ -91,19 +103,14 @@ int skep__remote_list_open(skep_store *store, const skep_list_how *how, skep_lis
     l->io = how->io;
     l->left = how->limit == 0 ? UINT64_MAX : how->limit;
     skep__buf_init(&l->page, SKEP__REMOTE_PAGE_MAX);
-    int rc = skep__remote_prefix_of(how->prefix, l->prefix);
+    SKEP__TRY(skep__remote_prefix_of(how->prefix, l->prefix));
     l->own = skep__remote_is_own(l->prefix) && strcmp(l->prefix, how->prefix) != 0;
-    if (rc >= 0 && l->own)
-        rc = skep__remote_prefix_of(how->after, l->after);
+    if (l->own)
+        SKEP__TRY(skep__remote_prefix_of(how->after, l->after));
     else
         (void)skep__text_copy(l->after, sizeof(l->after), how->after);
-    if (rc >= 0)
-        rc = fetch(l); /* so that a store that is not there is told here */
-    if (rc < 0) {
-        skep__remote_list_close(&l->base);
-        return rc;
-    }
-    *out = &l->base;
+    SKEP__TRY(fetch(l)); /* so that a store that is not there is told here */
+    *out = &SKEP__TAKE(l)->base;
     return SKEP_OK;
 }
 
@@ -150,7 +157,5 @@ int skep__remote_list_next(skep_list *list, skep_object *out)
 
 void skep__remote_list_close(skep_list *list)
 {
-    remote_list *l = list_of(list);
-    skep__buf_dispose(&l->page);
-    skep__free(l);
+    list_free(list_of(list));
 }

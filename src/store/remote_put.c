@@ -187,7 +187,7 @@ int skep__remote_put_begin(skep_store *store, const char *key, const skep_put_ho
                            skep_put **out)
 {
     _Static_assert(SKEP_BYTES_UNKNOWN == SKEP__NET_CHUNKED, "one is given as the other");
-    remote_put *p = skep__calloc(1, sizeof(*p));
+    SKEP__CLEANUP(put_freep) remote_put *p = skep__calloc(1, sizeof(*p));
     if (p == NULL)
         return skep__oom();
     p->base.engine = store->engine;
@@ -195,7 +195,7 @@ int skep__remote_put_begin(skep_store *store, const char *key, const skep_put_ho
     p->how = *how;
     skep__buf_init(&p->body, conditional(how) ? SKEP_STORE_SINGLE_MAX : SKEP__REMOTE_WHOLE);
     (void)skep__text_copy(p->key, sizeof(p->key), key);
-    *out = &p->base;
+    *out = (skep_put *)(void *)SKEP__TAKE(p);
     return SKEP_OK;
 }
 

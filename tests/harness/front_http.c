@@ -18,8 +18,9 @@ void bytes_add(bytes *b, const void *data, size_t len)
 {
     if (b->len + len + 1 > b->cap) {
         b->cap = (b->len + len + 1) * 2;
-        b->data = realloc(b->data, b->cap);
-        ck_assert_ptr_nonnull(b->data);
+        char *more = realloc(b->data, b->cap);
+        ck_assert_ptr_nonnull(more);
+        b->data = more;
     }
     if (len > 0)
         memcpy(b->data + b->len, data, len);

@@ -88,12 +88,13 @@ static void put(front_table *table, const front_request *r, front_answer *answer
         return no(answer, 412);
     if (swap != NULL && *at == NULL)
         return no(answer, 404);
-    if (*at == NULL) {
-        *at = calloc(1, sizeof(object));
-        ck_assert_ptr_nonnull(*at);
-        (*at)->path = strdup(r->target);
-    }
     object *o = *at;
+    if (o == NULL) {
+        o = calloc(1, sizeof(*o));
+        ck_assert_ptr_nonnull(o);
+        o->path = strdup(r->target);
+        *at = o;
+    }
     o->content.len = o->headers.len = 0;
     bytes_add(&o->content, r->body.data, r->body.len);
     bytes_add(&o->headers, "", 0);
