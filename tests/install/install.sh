@@ -27,7 +27,8 @@ runs() { # PROGRAM: on a new folder
     rm -rf "$work/data" && mkdir "$work/data" && "$1" "$work/data/x.db" && [ -f "$work/data/x.db" ]
 }
 serves() { # PROGRAM
-    rm -rf "$work/data" && mkdir "$work/data" && "$1" "$work/data/store" && [ -d "$work/data/store" ]
+    rm -rf "$work/data" && mkdir "$work/data" && "$1" "$work/data/store" &&
+        [ -d "$work/data/store" ]
 }
 pc() { PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config "$@"; }
 

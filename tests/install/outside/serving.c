@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that serves a store for a moment. Usage: serving FILE, beside which it makes its own. */
+/* A program that serves a store for a moment. Usage: serving FILE, beside which it makes its own.
+ */
 #include <skep/serve.h>
 #include <stdio.h>
 
