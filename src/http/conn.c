@@ -95,8 +95,9 @@ static void name_address(http_conn *conn, const struct sockaddr *address)
 {
     bool v6 = address->sa_family == AF_INET6;
     memcpy(&conn->address, address, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-    const void *from = v6 ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
-                          : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+    /* Ours is aligned for any family. */
+    const void *from = v6 ? (const void *)&((const struct sockaddr_in6 *)&conn->address)->sin6_addr
+                          : (const void *)&((const struct sockaddr_in *)&conn->address)->sin_addr;
     (void)inet_ntop(address->sa_family, from, conn->text, sizeof(conn->text));
 }
 
