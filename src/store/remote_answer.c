@@ -233,7 +233,6 @@ int skep__remote_object_of(const skep__remote *r, const char *key, skep_slice bo
     skep_object object = SKEP_OBJECT_INIT;
     skep__json_in in = skep__json_in_of(body);
     bool read = skep__remote_object(&in, &object) && skep__json_over(&in);
-    skep__remote_key_of(object.key);
     if (!read || strcmp(object.key, key) != 0)
         return SKEP__FAIL(SKEP_ENET,
                           "%s: %s: it answers with what is not that object: is it skep "

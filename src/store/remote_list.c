@@ -10,16 +10,15 @@
 typedef struct remote_list {
     skep_list base;
     skep__remote *r;
-    bool own; /* of what filters keep; else that is left out */
     skep_io io;
     uint64_t left; /* to be given out; UINT64_MAX: no limit */
     skep__buf page;
-    skep__json_in in;         /* in its array */
-    bool open;                /* there is a page */
-    bool more;                /* there are others behind it */
-    uint64_t of_page;         /* objects of this one */
-    skep__remote_name prefix; /* both as the server calls them */
-    skep__remote_name after;
+    skep__json_in in; /* in its array */
+    bool open;        /* there is a page */
+    bool more;        /* there are others behind it */
+    uint64_t of_page; /* objects of this one */
+    char prefix[SKEP_STORE_KEY_MAX + 1];
+    char after[SKEP_STORE_KEY_MAX + 1];
 } remote_list;
 
 static remote_list *list_of(skep_list *list)
@@ -103,18 +102,13 @@ int skep__remote_list_open(skep_store *store, const skep_list_how *how, skep_lis
     l->io = how->io;
     l->left = how->limit == 0 ? UINT64_MAX : how->limit;
     skep__buf_init(&l->page, SKEP__REMOTE_PAGE_MAX);
-    SKEP__TRY(skep__remote_prefix_of(how->prefix, l->prefix));
-    l->own = skep__remote_is_own(l->prefix) && strcmp(l->prefix, how->prefix) != 0;
-    if (l->own)
-        SKEP__TRY(skep__remote_prefix_of(how->after, l->after));
-    else
-        (void)skep__text_copy(l->after, sizeof(l->after), how->after);
+    (void)skep__text_copy(l->prefix, sizeof(l->prefix), how->prefix);
+    (void)skep__text_copy(l->after, sizeof(l->after), how->after);
     SKEP__TRY(fetch(l)); /* so that a store that is not there is told here */
     *out = &SKEP__TAKE(l)->base;
     return SKEP_OK;
 }
 
-/* 1; 0: it is left out. */
 static int take_object(remote_list *l, skep_object *out)
 {
     skep_object object = SKEP_OBJECT_INIT;
@@ -125,9 +119,6 @@ static int take_object(remote_list *l, skep_object *out)
                           l->r->name, object.key, l->after);
     (void)skep__text_copy(l->after, sizeof(l->after), object.key);
     l->of_page++;
-    if (skep__remote_is_own(object.key) && !l->own)
-        return 0;
-    skep__remote_key_of(object.key);
     *out = object;
     return 1;
 }
@@ -139,12 +130,9 @@ int skep__remote_list_next(skep_list *list, skep_object *out)
         if (!l->open)
             SKEP__TRY(fetch(l));
         if (skep__json_element(&l->in)) {
-            int rc = take_object(l, out);
-            if (rc > 0 && l->left != UINT64_MAX)
+            if (l->left != UINT64_MAX)
                 l->left--;
-            if (rc != 0)
-                return rc;
-            continue;
+            return take_object(l, out);
         }
         if (l->more && l->of_page == 0)
             return not_a_page(l, "an empty page that is not the last");

@@ -40,14 +40,13 @@ static int remove_one(skep__remote *r, const char *key, const skep_io *io)
 static bool read_result(skep__json_in *in, const char *key, int *result)
 {
     char name[8];
-    skep__remote_name text;
+    char text[SKEP_STORE_KEY_MAX + 1];
     bool same = false;
     bool coded = false;
     skep__json_open(in, '{');
     while (skep__json_member(in, name, sizeof(name))) {
         if (strcmp(name, "key") == 0) {
             (void)skep__json_read_text(in, text, sizeof(text));
-            skep__remote_key_of(text);
             same = strcmp(text, key) == 0;
         } else if (strcmp(name, "code") == 0) {
             (void)skep__json_read_text(in, text, sizeof(text));
@@ -94,14 +93,11 @@ static int say_first(const skep__remote *r, const char *const *keys, size_t n, c
 
 static int remove_body(const char *const *keys, size_t n, skep__buf *body)
 {
-    skep__remote_name name;
     skep__json j = SKEP__JSON_INIT(body);
     skep__json_object(&j, NULL);
     skep__json_array(&j, "keys");
-    for (size_t i = 0; i < n; i++) {
-        SKEP__TRY(skep__remote_name_of(keys[i], name));
-        skep__json_text(&j, NULL, name);
-    }
+    for (size_t i = 0; i < n; i++)
+        skep__json_text(&j, NULL, keys[i]);
     skep__json_end(&j);
     skep__json_end(&j);
     return skep__buf_status(body);
@@ -139,13 +135,10 @@ int skep__remote_remove(skep_store *store, const char *const *keys, size_t n, co
 
 static int copy_body(const char *from, const char *to, const skep_put_how *how, skep__buf *body)
 {
-    skep__remote_name name;
     skep__json j = SKEP__JSON_INIT(body);
     skep__json_object(&j, NULL);
-    SKEP__TRY(skep__remote_name_of(from, name));
-    skep__json_text(&j, "from", name);
-    SKEP__TRY(skep__remote_name_of(to, name));
-    skep__json_text(&j, "to", name);
+    skep__json_text(&j, "from", from);
+    skep__json_text(&j, "to", to);
     if (how->create != 0)
         skep__json_bool(&j, "create", true);
     if (how->if_etag != NULL)

@@ -30,18 +30,6 @@ static inline skep__remote *skep__remote_of(skep_store *store)
     return (skep__remote *)(void *)store;
 }
 
-/* ---- names ---- */
-
-/* What filters keep under `.skep/` (key rings, branches) lies under `.skep-client/` on the server,
- * whose own things are under `.skep/`: a client must not come near them. So that no key is two
- * things, others under that name are refused. */
-typedef char skep__remote_name[SKEP_STORE_KEY_MAX + 1];
-int skep__remote_name_of(const char *key, skep__remote_name out) SKEP_CHECK;
-/* Likewise of a list's prefix or its `after`, which need not be keys. */
-int skep__remote_prefix_of(const char *prefix, skep__remote_name out) SKEP_CHECK;
-bool skep__remote_is_own(const char *name);       /* is it one of ours there? */
-void skep__remote_key_of(skep__remote_name name); /* back */
-
 /* ---- requests ---- */
 
 typedef struct skep__remote_ask {

@@ -15,14 +15,11 @@ typedef struct made {
 static int make(const skep__remote *r, const skep__remote_ask *ask, made *m)
 {
     size_t n = 0;
-    skep__remote_name name;
     m->url = SKEP__BUF_INIT(SKEP__NET_URL_MAX + 1);
     (void)skep__buf_add_text(&m->url, r->root);
     (void)skep__buf_add_text(&m->url, ask->route);
-    if (ask->key != NULL) {
-        SKEP__TRY(skep__remote_name_of(ask->key, name));
-        skep__url_encode(&m->url, skep_slice_str(name), true);
-    }
+    if (ask->key != NULL)
+        skep__url_encode(&m->url, skep_slice_str(ask->key), true);
     SKEP__TRY(skep__buf_status(&m->url));
     if (r->bearer != NULL)
         m->headers[n++] = r->bearer;
