@@ -147,6 +147,7 @@ static int unbox(const skep__keyring *ring, const skep_key *secret, const skep__
         if (rc == SKEP_ENOTFOUND || rc == SKEP_EAUTH)
             return 0;
         SKEP__TRY(rc);
+        ASSERT(identity != NULL);
         memcpy(identity->lineage, boxed->lineage, sizeof(identity->lineage));
     }
     return identity == NULL ? 0 : skep__box_open(box->boxed, identity, SKEP__USE_DATA, out);
@@ -244,6 +245,7 @@ static int keep_identity(skep__keyring *ring, const skep_key *from, const skep_k
         return SKEP_OK;
     SKEP__CLEANUP(skep__data_key_freep) skep__data_key *identity = NULL;
     SKEP__TRY(skep__identity_of(from, ring->lineage, &identity));
+    ASSERT(identity != NULL);
     int rc = has_for(ring, identity->id, to, recipient);
     return rc != 0 ? rc : add(ring, identity, to, recipient);
 }

@@ -96,7 +96,8 @@ int http_tags_match(const char *list, const char *etag, bool weak)
                              SKEP__HTTP_TAGS_MAX);
         if (take_tag(&list, &is_weak, &tag) < 0)
             return SKEP_EINVALID;
-        if ((weak || !is_weak) && tag.len == strlen(etag) && memcmp(tag.data, etag, tag.len) == 0)
+        if ((weak || !is_weak) && tag.data != NULL && tag.len == strlen(etag) &&
+            memcmp(tag.data, etag, tag.len) == 0)
             return 1;
         if (*list == '\0')
             return 0;

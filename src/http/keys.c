@@ -46,7 +46,8 @@ static bool copy(skep_slice text, char *out, size_t max)
 {
     if (text.len > max)
         return false;
-    memcpy(out, text.data, text.len);
+    if (text.data != NULL)
+        memcpy(out, text.data, text.len);
     out[text.len] = '\0';
     return true;
 }
@@ -126,8 +127,10 @@ int http_keys_parse(const char *file, skep_slice text, http_keys **out)
     atomic_init(&keys->refs, 1);
     /* One more, which the line that is one too many is not written to. */
     keys->keys = calloc(count_lines(text) + 1, sizeof(*keys->keys));
-    if (keys->keys == NULL)
-        rc = skep_fail(SKEP_ENOMEM, "http", "out of memory");
+    if (keys->keys == NULL) {
+        http_keys_unref(keys);
+        return skep_fail(SKEP_ENOMEM, "http", "out of memory");
+    }
     const char *at = text.data, *end = text.len > 0 ? at + text.len : at;
     for (size_t n = 1; rc >= 0 && at != end; n++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));

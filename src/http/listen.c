@@ -90,7 +90,7 @@ static void name_it(skep_serve *serve, const endpoint *at, uint16_t port)
 
 int http_listen(const char *address, skep_serve *serve, bool *local)
 {
-    endpoint at, bound;
+    endpoint at = {0}, bound = {0};
     socklen_t size = 0, bound_size = sizeof(bound);
     int rc = parse(address, &at, &size);
     if (rc < 0)

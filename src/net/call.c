@@ -160,6 +160,7 @@ int skep__net_do(skep__net *net, const skep__net_request *request, skep__net_ans
     ASSERT(request->body.data != NULL || request->body_bytes == 0);
     SKEP__CLEANUP(skep__net_endp) skep__net_call *call = NULL;
     SKEP__TRY(skep__net_begin(net, request, header, ctx, &call));
+    ASSERT(call != NULL);
     call->sink = body;
     call->drop = body == NULL;
     SKEP__TRY(skep__net_drive(call, SKEP__NET_END));

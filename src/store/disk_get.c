@@ -55,7 +55,7 @@ void skep__disk_object(const skep__foot *foot, const char *key, skep_object *out
 int skep__disk_head(skep_store *store, const char *key, const skep_io *io, skep_object *out)
 {
     (void)io; /* nothing in here waits */
-    skep__foot foot;
+    skep__foot foot = {0};
     SKEP__CLEANUP(skep__os_drop) int fd = -1;
     SKEP__TRY(skep__disk_look((const skep__disk *)(const void *)store, key, &fd, &foot));
     skep__disk_object(&foot, key, out);
@@ -65,7 +65,7 @@ int skep__disk_head(skep_store *store, const char *key, const skep_io *io, skep_
 static int open_get(const skep__disk *disk, const char *key, const skep_get_how *how, disk_get *get,
                     skep_object *info)
 {
-    skep__foot foot;
+    skep__foot foot = {0};
     SKEP__TRY(skep__disk_look(disk, key, &get->fd, &foot));
     SKEP__TRY(skep__disk_path(disk, key, get->path));
     skep__disk_object(&foot, key, info);
@@ -82,20 +82,24 @@ static int open_get(const skep__disk *disk, const char *key, const skep_get_how 
     return SKEP_OK;
 }
 
+static void get_freep(disk_get **get)
+{
+    if (*get == NULL)
+        return;
+    skep__os_drop(&(*get)->fd);
+    skep__free(*get);
+}
+
 int skep__disk_get_open(skep_store *store, const char *key, const skep_get_how *how, skep_get **out,
                         skep_object *info)
 {
-    disk_get *get = skep__calloc(1, sizeof(*get));
+    SKEP__CLEANUP(get_freep) disk_get *get = skep__calloc(1, sizeof(*get));
     if (get == NULL)
         return skep__oom();
     get->base.engine = store->engine;
     get->fd = -1;
-    int rc = open_get((const skep__disk *)(const void *)store, key, how, get, info);
-    if (rc < 0) {
-        skep__disk_get_close(&get->base);
-        return rc;
-    }
-    *out = &get->base;
+    SKEP__TRY(open_get((const skep__disk *)(const void *)store, key, how, get, info));
+    *out = &SKEP__TAKE(get)->base;
     return SKEP_OK;
 }
 
@@ -112,6 +116,5 @@ int skep__disk_get_read(skep_get *base, void *data, size_t len, size_t *got)
 void skep__disk_get_close(skep_get *base)
 {
     disk_get *get = (disk_get *)(void *)base;
-    skep__os_drop(&get->fd);
-    skep__free(get);
+    get_freep(&get);
 }

@@ -65,6 +65,7 @@ static int open_get(skep_store *store, const char *key, const skep_get_opts *opt
         return skep__oom();
     SKEP__TRY(fill(f, store, key, opts));
     SKEP__TRY(store->engine->get_open(store, f->key, &f->how, &get, info));
+    ASSERT(get != NULL);
     int rc = expect(f, info);
     if (rc < 0) {
         store->engine->get_close(get);
@@ -164,6 +165,7 @@ static void close_get(skep_get **get)
 /* All that is to come, and its end. */
 static int read_all(skep_get *get, skep_arena *arena, skep_slice *out)
 {
+    ASSERT(get != NULL);
     const front_get *f = get->front;
     uint64_t want = f->want;
     size_t got = 0;

@@ -96,12 +96,20 @@ static skep_put_opts opts_of(const mirror_put *p, size_t store)
     return opts;
 }
 
-void skep__mirror_put_abort(skep_put *put)
+static void put_freep(mirror_put **put)
 {
-    mirror_put *p = (mirror_put *)put;
+    mirror_put *p = *put;
+    if (p == NULL)
+        return;
     for (size_t i = 0; i < p->m->n; i++)
         skep_put_abort(p->puts[i]);
     skep__free(p);
+}
+
+void skep__mirror_put_abort(skep_put *put)
+{
+    mirror_put *p = (mirror_put *)put;
+    put_freep(&p);
 }
 
 /* How many stores a put writes to by itself. */
@@ -116,23 +124,18 @@ int skep__mirror_put_begin(skep_store *store, const char *key, const skep_put_ho
     skep__mirror *m = mirror_of(store);
     if (m->queue != NULL)
         SKEP__TRY(skep__mq_room(m->queue, key, how->bytes == SKEP_BYTES_UNKNOWN ? 0 : how->bytes));
-    mirror_put *p = skep__calloc(1, sizeof(*p));
+    SKEP__CLEANUP(put_freep) mirror_put *p = skep__calloc(1, sizeof(*p));
     if (p == NULL)
         return skep__oom();
     p->base.engine = &skep__mirror_engine;
     p->m = m;
     p->how = *how;
     memcpy(p->key, key, strlen(key) + 1);
-    int rc = SKEP_OK;
-    for (size_t i = 0; i < writes_to(m) && rc >= 0; i++) {
+    for (size_t i = 0; i < writes_to(m); i++) {
         skep_put_opts opts = opts_of(p, i);
-        rc = skep__front_put(m->stores[i], p->key, &opts, how->hash, &p->puts[i]);
+        SKEP__TRY(skep__front_put(m->stores[i], p->key, &opts, how->hash, &p->puts[i]));
     }
-    if (rc < 0) {
-        skep__mirror_put_abort(&p->base);
-        return rc;
-    }
-    *out = &p->base;
+    *out = &SKEP__TAKE(p)->base;
     return SKEP_OK;
 }
 

@@ -136,6 +136,7 @@ int skep__mq_look(const skep__mq_opts *opts, skep_mirror_lag *out)
 {
     SKEP__CLEANUP(closep) skep__mq *q = NULL;
     SKEP__TRY(make(opts, &q));
+    ASSERT(q != NULL);
     SKEP__TRY(path_in(opts->dir, "queue", q->path));
     SKEP__TRY(load(q));
     skep__mq_lag(q, out);

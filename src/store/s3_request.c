@@ -263,7 +263,7 @@ static int once(skep__s3 *s3, const skep__s3_ask *ask, skep__s3_answer *answer, 
 {
     wire w SKEP__CLEANUP(wire_dispose);
     skep__buf own SKEP__CLEANUP(skep__buf_dispose) = SKEP__BUF_INIT(SKEP__S3_ERROR_MAX);
-    skep__net_answer got;
+    skep__net_answer got = {0};
     skep__s3_answer_init(answer);
     if (body == NULL)
         body = &own;
@@ -335,7 +335,7 @@ static int begin_once(skep__s3 *s3, const skep__s3_ask *ask, skep__s3_answer *an
     wire w SKEP__CLEANUP(wire_dispose);
     skep__buf body SKEP__CLEANUP(skep__buf_dispose) = SKEP__BUF_INIT(SKEP__S3_ERROR_MAX);
     SKEP__CLEANUP(skep__net_endp) skep__net_call *call = NULL;
-    skep__net_answer got;
+    skep__net_answer got = {0};
     skep__s3_answer_init(answer);
     SKEP__TRY(prepare(s3, ask, &w));
     SKEP__TRY(skep__io_check(ask->io));

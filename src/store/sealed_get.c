@@ -303,6 +303,7 @@ static int open_in_rounds(skep_store *store, const char *key, const skep_get_how
     for (int round = 1;; round++) {
         SKEP__CLEANUP(get_freep) sealed_get *g = NULL;
         SKEP__TRY(get_new(store, key, how->if_etag, &how->io, &g));
+        ASSERT(g != NULL);
         int rc = fn(g, how, info);
         bool again = rc == SKEP_ECONFLICT && g->etag[0] != '\0' && how->if_etag == NULL;
         if (rc < 0 && (!again || round == SKEP__SEALED_ROUNDS_MAX))

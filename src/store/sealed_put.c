@@ -187,29 +187,33 @@ int skep__sealed_put_commit(skep_put *put, const uint8_t *hash, skep_object *out
     return rc;
 }
 
-void skep__sealed_put_abort(skep_put *put)
+static void put_freep(sealed_put **put)
 {
-    sealed_put *p = (sealed_put *)put;
+    sealed_put *p = *put;
+    if (p == NULL)
+        return;
     skep_put_abort(p->inner);
     skep__sealed_free(p->sealed);
     skep__free(p);
 }
 
+void skep__sealed_put_abort(skep_put *put)
+{
+    sealed_put *p = (sealed_put *)put;
+    put_freep(&p);
+}
+
 int skep__sealed_put_begin(skep_store *store, const char *key, const skep_put_how *how,
                            skep_put **out)
 {
-    sealed_put *p = skep__calloc(1, sizeof(*p));
+    SKEP__CLEANUP(put_freep) sealed_put *p = skep__calloc(1, sizeof(*p));
     if (p == NULL)
         return skep__oom();
     p->base.engine = &skep__sealed_engine;
     p->store = (sealed_store *)store;
     p->how = *how;
     memcpy(p->key, key, strlen(key) + 1); /* the front has measured it */
-    int rc = skep__sealed_key_to_put(p->store, &how->io, &p->data_key);
-    if (rc < 0) {
-        skep__sealed_put_abort(&p->base);
-        return rc;
-    }
-    *out = &p->base;
+    SKEP__TRY(skep__sealed_key_to_put(p->store, &how->io, &p->data_key));
+    *out = &SKEP__TAKE(p)->base;
     return SKEP_OK;
 }

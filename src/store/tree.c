@@ -114,7 +114,7 @@ static int look(const skep__tree *tree, const char *key, int flags, int *fd, ske
 static int tree_head(skep_store *store, const char *key, const skep_io *io, skep_object *out)
 {
     (void)io; /* nothing in here waits */
-    skep__file_info info;
+    skep__file_info info = {0};
     SKEP__CLEANUP(skep__os_drop) int fd = -1;
     SKEP__TRY(look((const skep__tree *)(const void *)store, key, O_PATH, &fd, &info));
     skep__tree_object(&info, key, out);
@@ -123,11 +123,18 @@ static int tree_head(skep_store *store, const char *key, const skep_io *io, skep
 
 /* ---- get ---- */
 
+static void get_freep(tree_get **get)
+{
+    if (*get == NULL)
+        return;
+    skep__os_drop(&(*get)->fd);
+    skep__free(*get);
+}
+
 static void tree_get_close(skep_get *base)
 {
     tree_get *get = (tree_get *)(void *)base;
-    skep__os_drop(&get->fd);
-    skep__free(get);
+    get_freep(&get);
 }
 
 static int open_get(const skep__tree *tree, const char *key, const skep_get_how *how, tree_get *get,
@@ -152,17 +159,13 @@ static int open_get(const skep__tree *tree, const char *key, const skep_get_how 
 static int tree_get_open(skep_store *store, const char *key, const skep_get_how *how,
                          skep_get **out, skep_object *info)
 {
-    tree_get *get = skep__calloc(1, sizeof(*get));
+    SKEP__CLEANUP(get_freep) tree_get *get = skep__calloc(1, sizeof(*get));
     if (get == NULL)
         return skep__oom();
     get->base.engine = store->engine;
     get->fd = -1;
-    int rc = open_get((const skep__tree *)(const void *)store, key, how, get, info);
-    if (rc < 0) {
-        tree_get_close(&get->base);
-        return rc;
-    }
-    *out = &get->base;
+    SKEP__TRY(open_get((const skep__tree *)(const void *)store, key, how, get, info));
+    *out = &SKEP__TAKE(get)->base;
     return SKEP_OK;
 }
 
@@ -288,7 +291,7 @@ static int tree_list_next(skep_list *base, skep_object *out)
     tree_list *list = (tree_list *)(void *)base;
     char key[SKEP_STORE_KEY_MAX + 1];
     for (;;) {
-        skep__file_info info;
+        skep__file_info info = {0};
         SKEP__CLEANUP(skep__os_drop) int fd = -1;
         int rc = skep__walk_next(list->walk, key);
         if (rc <= 0)

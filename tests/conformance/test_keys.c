@@ -143,6 +143,7 @@ static void long_key(char *key, size_t len, size_t part, const char *c)
             in_part++;
         }
     }
+    ck_assert_uint_gt(at, 0);
     key[at] = '\0';
     if (key[at - 1] == '/')
         key[at - 1] = 'z';

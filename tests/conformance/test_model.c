@@ -80,6 +80,7 @@ static void differs(model *m, const char *format, ...)
 
 static skep_slice content_of(uint8_t content)
 {
+    ck_assert_uint_lt(content, sizeof(contents) / sizeof(contents[0]));
     return sample(content, contents[content]);
 }
 
@@ -246,8 +247,9 @@ static void step_head(model *m, const step *s)
     int rc = skep_store_head(m->store, model_keys[s->key], NULL, &info);
     if (!came_to(m, rc, content == NOTHING ? SKEP_ENOTFOUND : SKEP_OK))
         return;
-    if (info.bytes != contents[content])
-        differs(m, "%llu bytes instead of %zu", (unsigned long long)info.bytes, contents[content]);
+    if (info.bytes != content_of(content).len)
+        differs(m, "%llu bytes instead of %zu", (unsigned long long)info.bytes,
+                content_of(content).len);
     if (strcmp(info.etag, m->etags[s->key]) != 0)
         differs(m, "ETag %s instead of %s", info.etag, m->etags[s->key]);
 }
@@ -389,6 +391,7 @@ static long run_steps(world *w, const step *steps, size_t n, char why[512])
 static void print_steps(const step *steps, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_lt((unsigned)steps[i].kind, sizeof(kind_names) / sizeof(kind_names[0]));
         printf("    %-11s %-6s %-6s content %d number %u\n", kind_names[steps[i].kind],
                model_keys[steps[i].key], model_keys[steps[i].other], steps[i].content,
                steps[i].number);
@@ -398,7 +401,7 @@ static void print_steps(const step *steps, size_t n)
 /* Leave out what is not needed for a difference; returns how many are left. */
 static size_t shrink(world *w, step *steps, size_t n, char why[512])
 {
-    step *without = malloc(n * sizeof(*without));
+    step *without = calloc(n, sizeof(*without));
     ck_assert_ptr_nonnull(without);
     size_t tries = 0;
     for (size_t piece = n / 2; piece > 0; piece /= 2) {

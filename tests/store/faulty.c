@@ -417,6 +417,7 @@ skep_store *faulty_store_lend(skep_store *next)
 {
     skep_store *store = NULL;
     assert_ok(faulty_store_open(next, &store));
+    ck_assert_ptr_nonnull(store);
     ((faulty *)store)->lent = true;
     return store;
 }

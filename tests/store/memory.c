@@ -373,7 +373,7 @@ static int memory_get_open(skep_store *store, const char *key, const skep_get_ho
         get->object->refs++;
     (void)pthread_mutex_unlock(&m->mutex);
     rc = get->object == NULL ? not_found(key) : get_range(get, key, how);
-    if (rc < 0) {
+    if (rc < 0 || get->object == NULL) {
         memory_get_close(&get->base);
         return rc;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-#include "cli/key.h"
 #include "cli/db/seal.h"
+#include "cli/key.h"
 #include "cli/show/ask.h"
 #include "cli/show/json.h"
 #include "cli/show/progress.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/key.h"
 #include "cli/db/open.h"
 #include "cli/import/import.h"
+#include "cli/key.h"
 #include "cli/line/number.h"
 #include "cli/show/json.h"
 #include "cli/stop.h"

@@ -2,8 +2,8 @@
 #ifndef SKEP__CLI_IMPORT_IMPORT_H
 #define SKEP__CLI_IMPORT_IMPORT_H
 
-#include "cli/key.h"
 #include "cli/import/feed.h"
+#include "cli/key.h"
 #include "cli/show/progress.h"
 #include "cli/show/text.h"
 

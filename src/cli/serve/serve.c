@@ -147,15 +147,14 @@ static int next_signal(const sigset_t *set, int64_t timeout_ms)
 static void wait_for_end(const cli_call *call, const sigset_t *set, skep_serve *serve, cli_log *log,
                          uint64_t grace_ms)
 {
-    int number = 0;
-    while ((number = next_signal(set, -1)) == SIGHUP)
+    while (next_signal(set, -1) == SIGHUP)
         reload(call, serve, log);
     skep_serve_drain(serve);
     if (call->ui->loud >= 0 && skep_serve_connections(serve) > 0)
         cli_say(call->ui, "ending: what runs has %llu s; another signal cuts it",
                 (unsigned long long)(grace_ms / 1000));
     for (uint64_t ms = 0; ms < grace_ms && skep_serve_connections(serve) > 0; ms += LOOK_MS) {
-        number = next_signal(set, LOOK_MS);
+        int number = next_signal(set, LOOK_MS);
         if (number == SIGINT || number == SIGTERM)
             return;
     }
@@ -190,6 +189,8 @@ static cli_exit serve_store(const cli_call *call, skep_store *store, skep_serve_
         }
     }
     cli_log_close(&log);
+    opts->access = NULL;
+    opts->ctx = NULL;
     return status;
 }
 
