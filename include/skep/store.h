@@ -99,7 +99,7 @@ typedef struct skep_store_opts {
     const char *sse_key_id;    /**< of "aws:kms" */
     uint32_t path_style;       /**< skep_path_style */
     uint32_t checksum;         /**< skep_checksum */
-    uint64_t part_bytes;       /**< of a multipart upload, which begins above it; 8 MiB */
+    uint64_t part_bytes;       /**< of a multipart upload, which begins above it; 16 MiB */
     uint32_t parts_in_flight;  /**< 4 */
 
     uint32_t insecure;   /**< 1: a secret may go over http:// to a host that is not loopback */

@@ -60,19 +60,27 @@ static int fill(front_put *f, const char *key, const skep_put_opts *opts, const 
     return SKEP_OK;
 }
 
-int skep__front_put(skep_store *store, const char *key, const skep_put_opts *opts,
-                    const uint8_t *hash, skep_put **out)
+static int begin(skep_store *store, const char *key, const skep_put_opts *opts, const uint8_t *hash,
+                 const void *content, skep_put **out)
 {
     SKEP__CLEANUP(skep__freep) front_put *f = skep__calloc(1, sizeof(*f));
     if (f == NULL)
         return skep__oom();
     f->store = store;
     SKEP__TRY(fill(f, key, opts, hash));
+    f->how.content = content;
+    f->hashed = f->hashed && (content == NULL || hash == NULL); /* it is known, and stays */
     skep_put *put = NULL;
     SKEP__TRY(store->engine->put_begin(store, f->key, &f->how, &put));
     put->front = SKEP__TAKE(f);
     *out = put;
     return SKEP_OK;
+}
+
+int skep__front_put(skep_store *store, const char *key, const skep_put_opts *opts,
+                    const uint8_t *hash, skep_put **out)
+{
+    return begin(store, key, opts, hash, NULL, out);
 }
 
 int skep_put_begin(skep_store *store, const char *key, const skep_put_opts *opts, skep_put **out)
@@ -146,7 +154,10 @@ int skep_put_commit(skep_put *put, skep_object *out)
     uint8_t hash[SKEP_STORE_HASH_BYTES];
     skep_object object = SKEP_OBJECT_INIT;
     SKEP__CLEANUP(skep__freep) front_put *f = put->front;
-    skep__hasher_end(&f->hasher, hash);
+    if (f->how.content != NULL && f->how.hash != NULL)
+        memcpy(hash, f->how.hash, sizeof(hash));
+    else
+        skep__hasher_end(&f->hasher, hash);
     int rc = skep__front_object_asked(out);
     if (rc >= 0)
         rc = check_whole(f, hash);
@@ -223,7 +234,7 @@ static int put_memory(skep_store *store, const char *key, skep_slice data,
         skep__hash128_plain(data.data, data.len, hash);
         known = hash;
     }
-    SKEP__TRY(skep__front_put(store, key, opts, known, &put));
+    SKEP__TRY(begin(store, key, opts, known, data.data, &put));
     int rc = skep_put_write(put, data.data, data.len);
     if (rc >= 0)
         return skep_put_commit(put, out);

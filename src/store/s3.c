@@ -146,7 +146,7 @@ static int take_names(skep__s3 *s3, const char *prefix)
 
 static int take_parts(skep__s3 *s3, const skep_store_opts *opts)
 {
-    s3->part_bytes = opts->part_bytes != 0 ? opts->part_bytes : UINT64_C(8) << 20;
+    s3->part_bytes = opts->part_bytes != 0 ? opts->part_bytes : UINT64_C(16) << 20;
     s3->parts_in_flight = opts->parts_in_flight != 0 ? opts->parts_in_flight : 4;
     if (s3->part_bytes < SKEP__S3_PART_MIN || s3->part_bytes > SKEP__S3_PART_MAX)
         return SKEP__FAIL(SKEP_EINVALID,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Puts as streams. Up to the size of one part is kept in memory and sent at the commit, in one PUT.
- * What is larger goes up in parts, several at a time, each in a thread of its own: a slot is filled
- * by the writer and emptied by its thread. So no more than parts_in_flight parts are in memory, and
- * a writer that is faster than the network waits for a slot.
+/* Puts as streams. Up to the size of one part is kept in memory (or, where it lies in memory
+ * already, not even that) and sent at the commit, in one PUT. What is larger goes up in parts,
+ * several at a time, each in a thread of its own: a slot is filled by the writer and emptied by its
+ * thread. So no more than parts_in_flight parts are in memory, and a writer that is faster than the
+ * network waits for a slot.
  *
  * Nobody sees anything before the upload is completed. An upload that is never completed costs
  * money and shows nowhere: it is aborted on failure; what a killed process has left is looked for
@@ -270,10 +271,20 @@ static bool single(const s3_put *p)
     return p->how.create != 0 || p->how.if_etag != NULL;
 }
 
+/* Does one PUT do, with the content from where it lies? */
+static bool in_place(const s3_put *p)
+{
+    return p->how.content != NULL && p->parts == 0 && p->how.bytes <= p->part_bytes;
+}
+
 int skep__s3_put_write(skep_put *put, const void *data, size_t len)
 {
     s3_put *p = put_of(put);
     const uint8_t *at = data;
+    if (in_place(p)) {
+        p->written += len;
+        return SKEP_OK;
+    }
     while (len > 0) {
         if (p->filling != NULL && p->filling->body.len == p->part_bytes) {
             if (single(p))
@@ -484,7 +495,9 @@ int skep__s3_put_commit(skep_put *put, const uint8_t *hash, skep_object *out)
         rc = commit_parts(p, hash, out);
     } else {
         skep_slice body = {"", 0};
-        if (p->filling != NULL)
+        if (in_place(p))
+            body = skep_slice_of(p->how.content, (size_t)p->how.bytes);
+        else if (p->filling != NULL)
             body = skep__buf_slice(&p->filling->body);
         rc = skep__s3_put_whole(p->s3, p->key, &p->how, body, hash, out);
     }

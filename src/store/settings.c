@@ -75,7 +75,7 @@ static const skep__setting rows[] = {
      .type = SKEP__SETTING_BYTES,
      .unit = "bytes",
      SKEP__FIELD(skep_store_opts, part_bytes),
-     .initial = 8 << 20,
+     .initial = 16 << 20,
      .min = 5 << 20,
      .max = INT64_C(5) << 30,
      .help = "Part of a multipart upload, which begins above it."},

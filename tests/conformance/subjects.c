@@ -34,7 +34,8 @@ static skep_store *open_dir(const char *scheme, const char *dir)
 {
     char uri[SKEP_STORE_URI_MAX];
     skep_store *store = NULL;
-    (void)snprintf(uri, sizeof(uri), "%s:%s", scheme, dir);
+    int n = snprintf(uri, sizeof(uri), "%s:%s", scheme, dir);
+    ck_assert_uint_lt((size_t)n, sizeof(uri));
     assert_ok(skep_store_open(uri, NULL, &store));
     return store;
 }

@@ -39,6 +39,8 @@ typedef struct skep_put_how {
     const char *if_etag; /**< NULL: none. At most one of the two; borrowed until the put ends */
     uint64_t bytes;      /**< SKEP_BYTES_UNKNOWN, or what must have been written at the commit */
     const uint8_t *hash; /**< of the content, if it is known beforehand; or NULL */
+    const void *content; /**< all `bytes` of it, where it lies in memory until the put ends; or
+                            NULL. It is written piece by piece all the same */
     skep_io io;
 } skep_put_how;
 
