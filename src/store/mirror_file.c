@@ -345,6 +345,9 @@ int skep__mirror_open(const skep__store_uri *uri, const skep_store_opts *opts, s
     skep__settings_fill(&file.mirror, &mirror);
     mirror.mode = (uint32_t)skep__settings_number(&file.mirror, ROW_MODE);
     mirror.conflict = (uint32_t)skep__settings_number(&file.mirror, ROW_CONFLICT);
+    /* Programs that run one command would else leave to the next one what they have put. */
+    if (mirror.close_timeout_ms == 0)
+        mirror.close_timeout_ms = SKEP__MIRROR_FILE_CLOSE_MS;
     for (; o.n < file.n; o.n++)
         SKEP__TRY(open_store(&file.stores[o.n], opts, &o.stores[o.n]));
     SKEP__TRY(

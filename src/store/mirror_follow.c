@@ -395,7 +395,7 @@ void skep__mirror_work(void *worker)
             continue;
         }
         skep__mq_failed(m->queue, w->replica, &task);
-        if (failures == 0)
+        if (failures == 0 && !skep__cancel_fired(&m->stop))
             tell_failed(m, w->replica + 1, task.key); /* once for each time that it goes down */
         not_before = backoff_ns(failures++);
     }

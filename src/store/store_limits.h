@@ -72,6 +72,7 @@
 #define SKEP__MIRROR_TRIES 8
 #define SKEP__MIRROR_BACKOFF_MS 100
 #define SKEP__MIRROR_BACKOFF_MAX_MS 20000
+#define SKEP__MIRROR_FILE_CLOSE_MS 10000 /* a file that does not say how long closing waits */
 
 /* Sealed stores. An object that is replaced between two requests of one get is read anew so often,
  * and a ring that others change meanwhile is changed anew: more often than there will be others, as

@@ -184,8 +184,11 @@ cli_exit store_open(store_session *s, const char *uri, store_how how, bool plain
 
 cli_exit store_close(const store_session *s, skep_store *store, cli_exit status)
 {
-    if (skep_store_close(store) < 0 && (status == CLI_DONE || status == CLI_WRONG))
+    if (skep_store_close(store) >= 0 || (status != CLI_DONE && status != CLI_WRONG))
+        return status;
+    if (skep_last_error()->code != SKEP_EUNREPLICATED)
         return store_fail(s);
+    cli_say(s->ui, "%s", skep_last_error()->text); /* it is safe in the primary and the queue */
     return status;
 }
 
