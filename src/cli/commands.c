@@ -165,6 +165,8 @@ static const cli_option store_rm_options[] = {
 };
 static const cli_arg store_cp_args[] = {
     {"SRC", CLI_FILE, NULL, CLI_ARG_ONCE}, {"DST", CLI_FILE, NULL, CLI_ARG_ONCE}, {0}};
+static const cli_arg store_sync_args[] = {
+    {"SRC", CLI_FILE, NULL, CLI_ARG_ONCE}, {"DST", CLI_FILE, NULL, CLI_ARG_MAYBE}, {0}};
 /* clang-format off */
 #define STORE_MANY_OPTIONS                                                                         \
     {CLI_OPT_DRY_RUN, 0, "dry-run", NULL, CLI_NOTHING, NULL, "Only tell what would be done",       \
@@ -416,11 +418,13 @@ const cli_command cli_commands[] = {
     {"store", "sync", "Make a store or directory hold what another one holds",
      "Copies what is missing or differs. SRC and DST are as with cp -r. --dry-run ends\n"
      "with status 1 if there is anything to do. --delete asks on a terminal, and needs\n"
-     "--yes elsewhere.",
+     "--yes elsewhere. Of one URI, that of a mirror, the stores are made alike after\n"
+     "its own rule; what loses is kept as a branch.",
      "skep store sync ./site s3://bucket --delete --dry-run\n"
      "skep store sync s3://bucket file:/var/copy --jobs 32\n"
-     "skep store sync s3://one s3://two?region=eu-west-1 --compare bytes\n",
-     "skep-store(1)", store_cp_args, store_sync_options, cli_store_sync},
+     "skep store sync s3://one s3://two?region=eu-west-1 --compare bytes\n"
+     "skep store sync mirror:/etc/app/mirror.conf\n",
+     "skep-store(1)", store_sync_args, store_sync_options, cli_store_sync},
     {"store", "test", "Try what a store can do, and how fast",
      "Each ability is tried on the live store, with objects of its own that are gone\n"
      "in the end: about 45 MB go there and back. Ends with status 1 if anything fails\n"

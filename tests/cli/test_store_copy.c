@@ -155,6 +155,36 @@ TEST(sync_copies_what_differs_and_deletes_only_if_told)
     ck_assert_str_eq(store_keys(uri), "a sub/c#d %41");
 }
 
+TEST(of_one_mirror_the_stores_are_made_alike_after_its_rule)
+{
+    char text[2048];
+    const char *primary = store_uri("p");
+    const char *replica = store_uri("r");
+    (void)snprintf(text, sizeof(text),
+                   "[mirror]\nconflict = primary\n[primary]\nuri = %s\n"
+                   "[replica far]\nuri = %s\n",
+                   primary, replica);
+    char mirror[1100];
+    (void)snprintf(mirror, sizeof(mirror), "mirror:%s", store_file("m.conf", text));
+    store_put(primary, "a", "of the primary");
+    store_put(replica, "a", "of the replica");
+    store_put(primary, "b", "only there");
+    ran r = SKEP("store", "sync", mirror, "--json");
+    ck_assert_msg(r.status == 0, "%s", r.err);
+    json_t *json = parse_json(r.out);
+    ck_assert_int_eq(json_integer_value(json_object_get(json, "failed")), 0);
+    json_decref(json);
+    ck_assert_str_eq(SKEP("store", "get", replica, "a").out, "of the primary");
+    ck_assert_str_eq(SKEP("store", "get", replica, "b").out, "only there");
+    ck_assert(contains(store_keys(primary), "branches/a/")); /* what lost */
+    r = SKEP("store", "sync", mirror, "--dry-run");
+    ck_assert_int_eq(r.status, 2);
+    assert_one_line(r.err, "--dry-run", "two of the mirror's stores");
+    r = SKEP("store", "sync", primary);
+    ck_assert_int_eq(r.status, 3);
+    ck_assert(contains(r.err, "is no mirror"));
+}
+
 TEST(a_dry_run_makes_nothing)
 {
     ran r = SKEP("store", "cp", "-r", make_tree(), store_uri("s"), "--dry-run");
@@ -268,6 +298,7 @@ static const harness_test tests[] = {
     HARNESS_TEST(places_that_make_no_sense_are_usage_errors),
     HARNESS_TEST(a_tree_goes_into_a_store_and_comes_back),
     HARNESS_TEST(sync_copies_what_differs_and_deletes_only_if_told),
+    HARNESS_TEST(of_one_mirror_the_stores_are_made_alike_after_its_rule),
     HARNESS_TEST(a_dry_run_makes_nothing),
     HARNESS_TEST(one_that_cannot_be_copied_is_told_and_the_others_arrive),
     HARNESS_TEST(a_tree_goes_sealed_into_a_store_and_comes_back_with_the_key_only),

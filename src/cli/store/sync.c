@@ -279,6 +279,43 @@ cli_exit store_sync_places(store_session *s, const store_place *from, const stor
     return store_close(s, y.from, status);
 }
 
+/* ---- one mirror ---- */
+
+/* What is for two stores says nothing about those of a mirror, whose rule decides. */
+static cli_exit refuse_for_one(const store_session *s)
+{
+    static const struct {
+        cli_option_id id;
+        const char *name;
+    } not [] = {{CLI_OPT_DRY_RUN, "--dry-run"},
+                {CLI_OPT_DELETE, "--delete"},
+                {CLI_OPT_COMPARE, "--compare"},
+                {CLI_OPT_JOBS, "--jobs"}};
+    for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++)
+        if (cli_has(s->call, not [i].id))
+            return cli_usage(s->ui, s->call->page,
+                             "%s goes with SRC and DST: name two of the mirror's stores",
+                             not [i].name);
+    return CLI_DONE;
+}
+
+/* The stores of a mirror are made alike, after its rule; what it keeps sealed is moved as it is. */
+static cli_exit repair(store_session *s, const char *uri)
+{
+    syncing y = {.s = s, .out = {stdout, 0}, .sum = {.size = (uint32_t)sizeof(skep_sync_sum)}};
+    skep_io_opts io = store_io(s);
+    uint64_t begun = cli_now_ns();
+    cli_exit status = refuse_for_one(s);
+    if (status == CLI_DONE)
+        status = store_open(s, uri, STORE_CHANGE, true, &y.from);
+    if (status != CLI_DONE)
+        return status;
+    if (skep_mirror_repair(y.from, &io, &y.sum) < 0)
+        status = store_fail(s);
+    y.took_ns = cli_now_ns() - begun;
+    return store_close(s, y.from, tell(&y, status));
+}
+
 cli_exit cli_store_sync(const cli_call *call)
 {
     store_session s;
@@ -287,6 +324,8 @@ cli_exit cli_store_sync(const cli_call *call)
     cli_exit status = store_begin(&s, call);
     if (status == CLI_DONE)
         status = store_rate_read(&s);
+    if (call->arg_count == 1)
+        return store_end(&s, status == CLI_DONE ? repair(&s, call->args[0]) : status);
     if (status == CLI_DONE)
         status = store_place_read(s.ui, call->args[0], &from);
     if (status == CLI_DONE)
