@@ -97,9 +97,9 @@ static void say(job *j, const skep_err *error)
         return;
     turn_begin(s);
     int rc = is_stopped(s) ? SKEP_OK : judge(s->opts.step(&step, s->opts.ctx));
-    turn_end(s);
-    if (rc < 0)
+    if (rc < 0) /* within the turn: nobody else is told after that */
         skep__sync_stop(s);
+    turn_end(s);
 }
 
 /* ---- the same? ---- */
