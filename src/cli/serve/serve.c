@@ -168,7 +168,7 @@ static cli_exit serve_store(const cli_call *call, skep_store *store, skep_serve_
     cli_log log = {.path = cli_value(call, CLI_OPT_ACCESS_LOG),
                    .fd = -1,
                    .json = call->ui->json,
-                   .failures_only = call->ui->loud < 0};
+                   .failures_only = call->ui->loud < 0 && !cli_has(call, CLI_OPT_ACCESS_LOG)};
     cli_exit status = cli_log_open(call->ui, &log);
     if (status != CLI_DONE)
         return status;
